@@ -1,0 +1,214 @@
+package dev.bantam.model;
+
+import dev.bantam.checkpoint.Pooling;
+import dev.bantam.tensor.Blas;
+import dev.bantam.tensor.Blas.Matrix;
+import dev.bantam.tensor.Floats;
+import java.util.Map;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * From token vectors to one vector a text, and from there to the classifier's outputs; with the
+ * backward of both. Small beside the encoder, so it runs on one thread, in double.
+ */
+final class PooledHead {
+  static final String WEIGHT = "classifier.weight";
+  static final String BIAS = "classifier.bias";
+  static final String POOLER_WEIGHT = "pooler.dense.weight";
+  static final String POOLER_BIAS = "pooler.dense.bias";
+  private static final int DROP = 6;
+
+  private final Pass pass;
+  private final Pooling pooling;
+  private final int d;
+  private final Map<String, INDArray> parameters;
+
+  PooledHead(Pass pass, Pooling pooling, int d, Map<String, INDArray> parameters) {
+    this.pass = pass;
+    this.pooling = pooling;
+    this.d = d;
+    this.parameters = parameters;
+  }
+
+  /** One vector a sequence, [sequences, d], before any dropout. */
+  float[] pool(Floats hidden) {
+    final float[] tokens = tokens(hidden);
+    return pooling == Pooling.POOLER ? throughPooler(tokens) : tokens;
+  }
+
+  /** Mean of the tokens' vectors, or the first one. */
+  private float[] tokens(Floats hidden) {
+    final int sequences = pass.batch().sequences();
+    final float[] pooled = new float[sequences * d];
+    final float[] row = new float[d];
+    final double[] sum = new double[d];
+    for (int s = 0; s < sequences; s++) {
+      final int first = pass.batch().offsets()[s];
+      if (pooling != Pooling.MEAN) {
+        hidden.read(first * d, pooled, s * d, d);
+        continue;
+      }
+      java.util.Arrays.fill(sum, 0);
+      final int n = pass.batch().length(s);
+      for (int t = 0; t < n; t++) {
+        hidden.read((first + t) * d, row, 0, d);
+        for (int i = 0; i < d; i++) {
+          sum[i] += row[i];
+        }
+      }
+      for (int i = 0; i < d; i++) {
+        pooled[s * d + i] = (float) (sum[i] / n);
+      }
+    }
+    return pooled;
+  }
+
+  private float[] throughPooler(float[] first) {
+    final int sequences = pass.batch().sequences();
+    final Floats x = Floats.of(Floats.tensor(first, sequences, d));
+    final Floats y = Floats.zeros(sequences, d);
+    new DenseLinear(parameters.get(POOLER_WEIGHT))
+        .forward(new Matrix(x, 0, d), sequences, new Matrix(y, 0, d), 0, d);
+    final float[] values = Floats.toArray(y.array());
+    pass.kernels()
+        .addBias(values, sequences, d, Floats.toArray(parameters.get(POOLER_BIAS)), 0);
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) StrictMath.tanh(values[i]);
+    }
+    x.close();
+    y.close();
+    return values;
+  }
+
+  /** {@code logits = dropout(pooled) W^T + b}; drops {@code pooled} in place. */
+  Model.Outputs classify(float[] pooled) {
+    dropout(pooled);
+    final int sequences = pass.batch().sequences();
+    final float[] weight = Floats.toArray(parameters.get(WEIGHT));
+    final float[] bias = Floats.toArray(parameters.get(BIAS));
+    final int classes = bias.length;
+    final float[] logits = new float[sequences * classes];
+    for (int s = 0; s < sequences; s++) {
+      for (int c = 0; c < classes; c++) {
+        double sum = bias[c];
+        for (int i = 0; i < d; i++) {
+          sum += (double) pooled[s * d + i] * weight[c * d + i];
+        }
+        logits[s * classes + c] = (float) sum;
+      }
+    }
+    return new Model.Outputs(logits, sequences, classes);
+  }
+
+  private void dropout(float[] values) {
+    if (pass.dropout().active()) {
+      pass.kernels()
+          .dropout(values, values.length, pass.dropout().at(-1, DROP), 0, pass.dropout().rate());
+    }
+  }
+
+  /**
+   * Gradients of head and pooler, and the gradient of the last hidden states into {@code stream}.
+   *
+   * @param dropped the classifier's input as {@link #classify} left it
+   * @param clean the pooled vectors before dropout
+   */
+  void backward(
+      float[] gradient,
+      float[] dropped,
+      float[] clean,
+      Floats hidden,
+      Floats stream,
+      GradientStore gradients) {
+    final int sequences = pass.batch().sequences();
+    final float[] weight = Floats.toArray(parameters.get(WEIGHT));
+    final int classes = weight.length / d;
+    gradients.vector(WEIGHT, () -> outerSum(gradient, dropped, sequences, classes));
+    gradients.vector(BIAS, () -> columnSum(gradient, sequences, classes));
+    float[] dPooled = new float[sequences * d];
+    for (int s = 0; s < sequences; s++) {
+      for (int i = 0; i < d; i++) {
+        double sum = 0;
+        for (int c = 0; c < classes; c++) {
+          sum += (double) gradient[s * classes + c] * weight[c * d + i];
+        }
+        dPooled[s * d + i] = (float) sum;
+      }
+    }
+    dropout(dPooled);
+    if (pooling == Pooling.POOLER) {
+      dPooled = poolerBackward(dPooled, clean, tokens(hidden), gradients);
+    }
+    spread(dPooled, stream);
+  }
+
+  private float[] poolerBackward(
+      float[] dPooled, float[] clean, float[] first, GradientStore gradients) {
+    final int sequences = pass.batch().sequences();
+    for (int i = 0; i < dPooled.length; i++) {
+      dPooled[i] *= 1f - clean[i] * clean[i];
+    }
+    gradients.vector(POOLER_WEIGHT, () -> outerSum(dPooled, first, sequences, d));
+    gradients.vector(POOLER_BIAS, () -> columnSum(dPooled, sequences, d));
+    final Floats dy = Floats.of(Floats.tensor(dPooled, sequences, d));
+    final Floats dx = Floats.zeros(sequences, d);
+    new DenseLinear(parameters.get(POOLER_WEIGHT))
+        .backwardInput(new Matrix(dy, 0, d), sequences, new Matrix(dx, 0, d), 0, d, 0f);
+    final float[] result = Floats.toArray(dx.array());
+    dy.close();
+    dx.close();
+    return result;
+  }
+
+  /** {@code sum over s of dy[s]^T x[s]}, [columns, d]. */
+  private float[] outerSum(float[] dy, float[] x, int sequences, int columns) {
+    final Floats a = Floats.of(Floats.tensor(dy, sequences, columns));
+    final Floats b = Floats.of(Floats.tensor(x, sequences, d));
+    final Floats c = Floats.zeros(columns, d);
+    Blas.gemm(
+        true,
+        false,
+        columns,
+        d,
+        sequences,
+        1f,
+        new Matrix(a, 0, columns),
+        new Matrix(b, 0, d),
+        0f,
+        new Matrix(c, 0, d));
+    final float[] result = Floats.toArray(c.array());
+    a.close();
+    b.close();
+    c.close();
+    return result;
+  }
+
+  private static float[] columnSum(float[] x, int rows, int columns) {
+    final float[] sum = new float[columns];
+    for (int c = 0; c < columns; c++) {
+      double total = 0;
+      for (int r = 0; r < rows; r++) {
+        total += x[r * columns + c];
+      }
+      sum[c] = (float) total;
+    }
+    return sum;
+  }
+
+  private void spread(float[] dPooled, Floats stream) {
+    final float[] row = new float[d];
+    for (int s = 0; s < pass.batch().sequences(); s++) {
+      final int first = pass.batch().offsets()[s];
+      final int n = pass.batch().length(s);
+      for (int t = 0; t < n; t++) {
+        for (int i = 0; i < d; i++) {
+          row[i] =
+              pooling == Pooling.MEAN
+                  ? dPooled[s * d + i] / n
+                  : t == 0 ? dPooled[s * d + i] : 0f;
+        }
+        stream.write((first + t) * d, row, 0, d);
+      }
+    }
+  }
+}

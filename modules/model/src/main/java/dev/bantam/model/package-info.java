@@ -1,0 +1,8 @@
+/**
+ * Padding-free encoders with a hand-written forward and backward.
+ *
+ * <p>Start at {@link dev.bantam.model.EncoderModel}. A batch is one [tokens, hidden] matrix with
+ * sequence offsets; linear layers see no padding and attention runs on each sequence's own length.
+ * Work is cut by the shape of the batch alone, so every number is the same for any thread count.
+ */
+package dev.bantam.model;

@@ -1,0 +1,169 @@
+package dev.bantam.tensor;
+
+import com.sun.jna.Library;
+import com.sun.jna.Native;
+import com.sun.jna.NativeLibrary;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.openblas.global.openblas_nolapack;
+import org.nd4j.linalg.factory.Nd4j;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings up ND4J and OpenBLAS the way every result here needs them: the matrix kernel of this CPU,
+ * and one BLAS thread per call.
+ *
+ * <p>The OpenBLAS that ND4J bundles (0.3.19) does not know CPUs younger than itself and silently
+ * takes kernels from 2004 on them. It reads {@code OPENBLAS_CORETYPE} when it is loaded, so the
+ * variable is set here, from Java, before the first ND4J class; a value that the user has set is
+ * left alone. All entry points of the module call {@link #initialize()}.
+ */
+public final class NativeRuntime {
+  private static final Logger LOG = LoggerFactory.getLogger(NativeRuntime.class);
+  private static final String CORE_TYPE = "OPENBLAS_CORETYPE";
+
+  /** Intel family 6 models that OpenBLAS 0.3.19 maps to an AVX-512 or AVX2 kernel by itself. */
+  private static final Set<Integer> KNOWN_INTEL =
+      Set.of(
+          60, 61, 63, 69, 70, 71, 78, 79, 85, 86, 94, 102, 106, 108, 125, 126, 140, 141, 142, 151,
+          154, 158, 165, 166, 167);
+
+  private NativeRuntime() {}
+
+  private interface LibC extends Library {
+    int setenv(String name, String value, int overwrite);
+  }
+
+  private static final class Holder {
+    static final Optional<String> FORCED = forceCoreType();
+    static final String CORE_NAME = start();
+  }
+
+  /** Loads the native libraries; cheap after the first call. */
+  public static void initialize() {
+    if (Holder.CORE_NAME.isEmpty()) {
+      throw new IllegalStateException("OpenBLAS did not report its kernel");
+    }
+  }
+
+  /** The matrix kernel in use, as OpenBLAS names it, e.g. {@code SkylakeX}. */
+  public static String blasKernel() {
+    return Holder.CORE_NAME;
+  }
+
+  /** The kernel that was forced because OpenBLAS would have fallen back to an old one. */
+  public static Optional<String> forcedBlasKernel() {
+    return Holder.FORCED;
+  }
+
+  private static Optional<String> forceCoreType() {
+    if (System.getenv(CORE_TYPE) != null) {
+      return Optional.empty();
+    }
+    final Optional<String> wanted = wantedCoreType(cpuInfo());
+    if (wanted.isPresent()) {
+      try {
+        Native.load("c", LibC.class).setenv(CORE_TYPE, wanted.get(), 1);
+      } catch (UnsatisfiedLinkError e) {
+        LOG.warn(
+            "The C library could not be reached, so OpenBLAS may use a slow kernel. Start with the"
+                + " environment variable {}={}.",
+            CORE_TYPE,
+            wanted.get(),
+            e);
+        return Optional.empty();
+      }
+    }
+    return wanted;
+  }
+
+  /** The kernel to force on a CPU with these {@code /proc/cpuinfo} fields, if any. */
+  static Optional<String> wantedCoreType(Map<String, String> cpu) {
+    final Set<String> flags = Set.of(cpu.getOrDefault("flags", "").split(" "));
+    final boolean avx2 = flags.contains("avx2") && flags.contains("fma");
+    final boolean avx512 =
+        avx2 && flags.containsAll(Set.of("avx512f", "avx512dq", "avx512bw", "avx512vl"));
+    final int family = number(cpu.get("cpu family"));
+    final int model = number(cpu.get("model"));
+    switch (cpu.getOrDefault("vendor_id", "")) {
+      case "GenuineIntel":
+        if (family == 6 && KNOWN_INTEL.contains(model)) {
+          return Optional.empty();
+        }
+        return avx512
+            ? Optional.of("SkylakeX")
+            : avx2 ? Optional.of("Haswell") : Optional.empty();
+      case "AuthenticAMD":
+        return avx2 && family > 25 ? Optional.of("Zen") : Optional.empty();
+      default:
+        return Optional.empty();
+    }
+  }
+
+  private static int number(String text) {
+    return text == null ? -1 : Integer.parseInt(text.trim());
+  }
+
+  /** The fields of the first processor in {@code /proc/cpuinfo}; empty elsewhere than on Linux. */
+  public static Map<String, String> cpuInfo() {
+    final Map<String, String> fields = new LinkedHashMap<>();
+    final Path file = Path.of("/proc/cpuinfo");
+    if (!Files.isReadable(file)) {
+      return fields;
+    }
+    try (var lines = Files.lines(file)) {
+      lines
+          .takeWhile(line -> !line.isBlank())
+          .map(line -> line.split(":", 2))
+          .filter(pair -> pair.length == 2)
+          .forEach(pair -> fields.put(pair[0].trim(), pair[1].trim()));
+    } catch (IOException e) {
+      LOG.debug("cpuinfo could not be read", e);
+    }
+    return fields;
+  }
+
+  private static String start() {
+    if (Holder.FORCED.isPresent()) {
+      LOG.debug("OpenBLAS kernel set to {}", Holder.FORCED.get());
+    }
+    final String library = Loader.load(openblas_nolapack.class);
+    openblas_nolapack.blas_set_num_threads(1);
+    Nd4j.getExecutioner(); // loads the backend
+    openblas_nolapack.blas_set_num_threads(1); // ND4J sets its own number while it loads
+    return coreName(library);
+  }
+
+  /** Asks the loaded library; the path of the Java binding lies beside the library itself. */
+  private static String coreName(String binding) {
+    final Path folder = Path.of(binding).toAbsolutePath().getParent();
+    try (var files = Files.list(folder)) {
+      final Optional<Path> library =
+          files
+              .filter(
+                  f -> {
+                    final String name = f.getFileName().toString().toLowerCase(Locale.ROOT);
+                    return name.contains("openblas") && !name.contains("jni");
+                  })
+              .filter(Files::isRegularFile)
+              .sorted()
+              .findFirst();
+      if (library.isPresent()) {
+        return NativeLibrary.getInstance(library.get().toString())
+            .getFunction("openblas_get_corename")
+            .invokeString(new Object[0], false);
+      }
+    } catch (IOException | UnsatisfiedLinkError e) {
+      LOG.debug("OpenBLAS' kernel name could not be read", e);
+    }
+    return "unknown";
+  }
+}

@@ -1,0 +1,241 @@
+package dev.bantam.tensor;
+
+/** The definition of every kernel in plain Java; used where the Vector API is missing. */
+public final class ScalarKernels implements Kernels {
+  /** Odd constants of a 32-bit finaliser; any avalanche-quality mixer would do. */
+  public static final int MIX_1 = 0x7feb352d;
+
+  public static final int MIX_2 = 0x846ca68b;
+  public static final int STEP = 0x9e3779b9;
+
+  @Override
+  public String name() {
+    return "scalar";
+  }
+
+  @Override
+  public void addBias(float[] tile, int rows, int columns, float[] bias, int biasFrom) {
+    for (int r = 0; r < rows; r++) {
+      for (int c = 0; c < columns; c++) {
+        tile[r * columns + c] += bias[biasFrom + c];
+      }
+    }
+  }
+
+  @Override
+  public void addColumnSums(float[] tile, int rows, int columns, float[] sum, int sumFrom) {
+    for (int r = 0; r < rows; r++) {
+      for (int c = 0; c < columns; c++) {
+        sum[sumFrom + c] += tile[r * columns + c];
+      }
+    }
+  }
+
+  @Override
+  public void add(float[] x, float[] y, int n) {
+    for (int i = 0; i < n; i++) {
+      x[i] += y[i];
+    }
+  }
+
+  @Override
+  public void activate(Activation activation, float[] x, int n) {
+    switch (activation) {
+      case GELU_ERF -> {
+        for (int i = 0; i < n; i++) {
+          x[i] = Polynomials.gelu(x[i]);
+        }
+      }
+      case GELU_TANH -> {
+        for (int i = 0; i < n; i++) {
+          x[i] = Polynomials.geluTanh(x[i]);
+        }
+      }
+      case RELU -> {
+        for (int i = 0; i < n; i++) {
+          x[i] = Math.max(x[i], 0f);
+        }
+      }
+    }
+  }
+
+  @Override
+  public void activateBackward(Activation activation, float[] x, float[] dy, int n) {
+    switch (activation) {
+      case GELU_ERF -> {
+        for (int i = 0; i < n; i++) {
+          dy[i] *= Polynomials.geluDerivative(x[i]);
+        }
+      }
+      case GELU_TANH -> {
+        for (int i = 0; i < n; i++) {
+          dy[i] *= Polynomials.geluTanhDerivative(x[i]);
+        }
+      }
+      case RELU -> {
+        for (int i = 0; i < n; i++) {
+          dy[i] = x[i] > 0f ? dy[i] : 0f;
+        }
+      }
+    }
+  }
+
+  @Override
+  public void layerNorm(
+      float[] x,
+      int rows,
+      int columns,
+      float[] gamma,
+      float[] beta,
+      double eps,
+      float[] normalized,
+      float[] rstd,
+      int rstdFrom) {
+    final float[] lanes = new float[LANES];
+    for (int r = 0; r < rows; r++) {
+      final int from = r * columns;
+      clear(lanes);
+      for (int c = 0; c < columns; c++) {
+        lanes[c % LANES] += x[from + c];
+      }
+      final float mean = sum(lanes) / columns;
+      clear(lanes);
+      for (int c = 0; c < columns; c++) {
+        final float d = x[from + c] - mean;
+        lanes[c % LANES] = Math.fma(d, d, lanes[c % LANES]);
+      }
+      final float inverse = inverseDeviation(sum(lanes), columns, eps);
+      rstd[rstdFrom + r] = inverse;
+      for (int c = 0; c < columns; c++) {
+        final float n = (x[from + c] - mean) * inverse;
+        normalized[from + c] = n;
+        x[from + c] = Math.fma(n, gamma[c], beta[c]);
+      }
+    }
+  }
+
+  /** Shared by both twins: 1 / sqrt(squares / columns + eps) in double. */
+  public static float inverseDeviation(float squares, int columns, double eps) {
+    return (float) (1.0 / Math.sqrt((double) squares / columns + eps));
+  }
+
+  @Override
+  public void layerNormBackward(
+      float[] dy,
+      int rows,
+      int columns,
+      float[] normalized,
+      float[] rstd,
+      int rstdFrom,
+      float[] gamma,
+      float[] dGamma,
+      float[] dBeta) {
+    final float[] lanes = new float[LANES];
+    final float[] lanesN = new float[LANES];
+    for (int r = 0; r < rows; r++) {
+      final int from = r * columns;
+      clear(lanes);
+      clear(lanesN);
+      for (int c = 0; c < columns; c++) {
+        final float d = dy[from + c];
+        final float n = normalized[from + c];
+        dGamma[c] = Math.fma(d, n, dGamma[c]);
+        dBeta[c] += d;
+        final float g = d * gamma[c];
+        lanes[c % LANES] += g;
+        lanesN[c % LANES] = Math.fma(g, n, lanesN[c % LANES]);
+      }
+      final float meanG = sum(lanes) / columns;
+      final float meanGn = sum(lanesN) / columns;
+      final float inverse = rstd[rstdFrom + r];
+      for (int c = 0; c < columns; c++) {
+        final float g = dy[from + c] * gamma[c];
+        dy[from + c] = inverse * Math.fma(-normalized[from + c], meanGn, g - meanG);
+      }
+    }
+  }
+
+  @Override
+  public void softmax(float[] s, int from, int n, float scale, float[] mask) {
+    float peak = Float.NEGATIVE_INFINITY;
+    for (int i = 0; i < n; i++) {
+      final float v = mask == null ? s[from + i] * scale : Math.fma(s[from + i], scale, mask[i]);
+      s[from + i] = v;
+      peak = Math.max(peak, v);
+    }
+    final float[] lanes = new float[LANES];
+    for (int i = 0; i < n; i++) {
+      final float e = Polynomials.exp(s[from + i] - peak);
+      s[from + i] = e;
+      lanes[i % LANES] += e;
+    }
+    final float inverse = 1f / sum(lanes);
+    for (int i = 0; i < n; i++) {
+      s[from + i] *= inverse;
+    }
+  }
+
+  @Override
+  public void softmaxBackward(float[] p, float[] dp, int from, int n, float scale) {
+    final float[] lanes = new float[LANES];
+    for (int i = 0; i < n; i++) {
+      lanes[i % LANES] = Math.fma(p[from + i], dp[from + i], lanes[i % LANES]);
+    }
+    final float inner = sum(lanes);
+    for (int i = 0; i < n; i++) {
+      dp[from + i] = p[from + i] * (dp[from + i] - inner) * scale;
+    }
+  }
+
+  @Override
+  public void dropout(float[] x, int n, int seed, int position, float rate) {
+    final int threshold = threshold(rate);
+    final float scale = 1f / (1f - rate);
+    for (int i = 0; i < n; i++) {
+      x[i] = mix(seed, position + i) < threshold ? 0f : x[i] * scale;
+    }
+  }
+
+  /** Hashes compare as signed integers; this share of all integers lies below the threshold. */
+  public static int threshold(float rate) {
+    return (int) (Integer.MIN_VALUE + Math.round(rate * 0x1p32));
+  }
+
+  /** A well-mixed integer for each (seed, position). */
+  public static int mix(int seed, int position) {
+    int h = position * STEP + seed;
+    h = (h ^ (h >>> 16)) * MIX_1;
+    h = (h ^ (h >>> 15)) * MIX_2;
+    return h ^ (h >>> 16);
+  }
+
+  @Override
+  public void adamW(float[] w, float[] gradient, float[] m, float[] v, int n, AdamStep step) {
+    final float keep1 = 1f - step.beta1();
+    final float keep2 = 1f - step.beta2();
+    final float shrink = 1f - step.decay();
+    for (int i = 0; i < n; i++) {
+      final float g = gradient[i] * step.gradientScale();
+      final float mi = Math.fma(step.beta1(), m[i], keep1 * g);
+      final float vi = Math.fma(step.beta2(), v[i], keep2 * g * g);
+      m[i] = mi;
+      v[i] = vi;
+      final float root = (float) Math.sqrt(vi) / step.sqrtCorrection() + step.eps();
+      w[i] = w[i] * shrink - step.stepSize() * (mi / root);
+    }
+  }
+
+  private static void clear(float[] lanes) {
+    java.util.Arrays.fill(lanes, 0f);
+  }
+
+  /** The fixed tree over the lanes: halves are added until one value is left. Shared by both. */
+  public static float sum(float[] lanes) {
+    for (int width = LANES / 2; width > 0; width /= 2) {
+      for (int i = 0; i < width; i++) {
+        lanes[i] += lanes[i + width];
+      }
+    }
+    return lanes[0];
+  }
+}
