@@ -24,7 +24,9 @@ import org.slf4j.LoggerFactory;
  * <p>The OpenBLAS that ND4J bundles (0.3.19) does not know CPUs younger than itself and silently
  * takes kernels from 2004 on them. It reads {@code OPENBLAS_CORETYPE} when it is loaded, so the
  * variable is set here, from Java, before the first ND4J class; a value that the user has set is
- * left alone. All entry points of the module call {@link #initialize()}.
+ * left alone. The thread variables are set the same way, because the calls that change them later
+ * do not reach every copy of the library; several threads inside a call would also wait for each
+ * other when two workers call at once. All entry points of the module call {@link #initialize()}.
  */
 public final class NativeRuntime {
   private static final Logger LOG = LoggerFactory.getLogger(NativeRuntime.class);
@@ -43,7 +45,7 @@ public final class NativeRuntime {
   }
 
   private static final class Holder {
-    static final Optional<String> FORCED = forceCoreType();
+    static final Optional<String> FORCED = prepareEnvironment();
     static final String CORE_NAME = start();
   }
 
@@ -64,25 +66,23 @@ public final class NativeRuntime {
     return Holder.FORCED;
   }
 
-  private static Optional<String> forceCoreType() {
-    if (System.getenv(CORE_TYPE) != null) {
+  private static Optional<String> prepareEnvironment() {
+    final Optional<String> wanted =
+        System.getenv(CORE_TYPE) == null ? wantedCoreType(cpuInfo()) : Optional.empty();
+    try {
+      final LibC libC = Native.load("c", LibC.class);
+      libC.setenv("OPENBLAS_NUM_THREADS", "1", 1);
+      libC.setenv("OMP_NUM_THREADS", "1", 1);
+      wanted.ifPresent(core -> libC.setenv(CORE_TYPE, core, 1));
+      return wanted;
+    } catch (UnsatisfiedLinkError e) {
+      LOG.warn(
+          "The C library could not be reached, so OpenBLAS may be slow. Start with the environment"
+              + " variables OPENBLAS_NUM_THREADS=1, OMP_NUM_THREADS=1{}.",
+          wanted.map(core -> ", " + CORE_TYPE + "=" + core).orElse(""),
+          e);
       return Optional.empty();
     }
-    final Optional<String> wanted = wantedCoreType(cpuInfo());
-    if (wanted.isPresent()) {
-      try {
-        Native.load("c", LibC.class).setenv(CORE_TYPE, wanted.get(), 1);
-      } catch (UnsatisfiedLinkError e) {
-        LOG.warn(
-            "The C library could not be reached, so OpenBLAS may use a slow kernel. Start with the"
-                + " environment variable {}={}.",
-            CORE_TYPE,
-            wanted.get(),
-            e);
-        return Optional.empty();
-      }
-    }
-    return wanted;
   }
 
   /** The kernel to force on a CPU with these {@code /proc/cpuinfo} fields, if any. */
@@ -136,9 +136,7 @@ public final class NativeRuntime {
       LOG.debug("OpenBLAS kernel set to {}", Holder.FORCED.get());
     }
     final String library = Loader.load(openblas_nolapack.class);
-    openblas_nolapack.blas_set_num_threads(1);
     Nd4j.getExecutioner(); // loads the backend
-    openblas_nolapack.blas_set_num_threads(1); // ND4J sets its own number while it loads
     return coreName(library);
   }
 
