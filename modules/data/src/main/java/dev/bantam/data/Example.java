@@ -1,0 +1,57 @@
+package dev.bantam.data;
+
+import java.util.Objects;
+
+/**
+ * One labelled text or pair of texts.
+ *
+ * @param text the text, or the first of the pair; not blank
+ * @param pair the second text, or the empty string where there is none
+ * @param label class index; for a multi-label task the set of classes, class i being bit i; -1 for
+ *     regression
+ * @param target the number that a regression should give; NaN for the other kinds, so that a mix-up
+ *     cannot go unseen
+ */
+public record Example(String text, String pair, int label, double target) {
+  public Example {
+    Objects.requireNonNull(text, "text");
+    Objects.requireNonNull(pair, "pair");
+    if (text.isBlank() || (!pair.isEmpty() && pair.isBlank())) {
+      throw new IllegalArgumentException("An example needs a text: '" + text + "', '" + pair + "'");
+    }
+    if ((label == -1) == Double.isNaN(target)) {
+      throw new IllegalArgumentException(
+          "An example has either a label or a target, not label " + label + ", target " + target);
+    }
+  }
+
+  /** A single text of class {@code label}, or with that set of classes. */
+  public static Example labelled(String text, int label) {
+    return new Example(text, "", label, Double.NaN);
+  }
+
+  /** A pair of texts of class {@code label}, or with that set of classes. */
+  public static Example labelled(String text, String pair, int label) {
+    return new Example(text, pair, label, Double.NaN);
+  }
+
+  /** A single text that should give {@code target}. */
+  public static Example scored(String text, double target) {
+    return new Example(text, "", -1, target);
+  }
+
+  /** A pair of texts that should give {@code target}. */
+  public static Example scored(String text, String pair, double target) {
+    return new Example(text, pair, -1, target);
+  }
+
+  /** Whether there is a second text. */
+  public boolean isPair() {
+    return !pair.isEmpty();
+  }
+
+  /** The text as it enters hashes: both texts of a pair joined by a tab. */
+  public String joined() {
+    return isPair() ? text + '\t' + pair : text;
+  }
+}

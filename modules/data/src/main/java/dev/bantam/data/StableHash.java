@@ -1,0 +1,44 @@
+package dev.bantam.data;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/**
+ * SHA-256 as a source of decisions that are the same on every machine: which split a text belongs
+ * to, which rows a sample holds, how a run is shuffled.
+ */
+public final class StableHash {
+  private static final double TWO_TO_32 = 0x1p32;
+
+  private StableHash() {}
+
+  /** {@code h(s)} in [0, 1): the first 8 hex digits of SHA-256 of the UTF-8 bytes, over 2^32. */
+  public static double fraction(String s) {
+    return (ByteBuffer.wrap(digest(s)).getInt() & 0xFFFFFFFFL) / TWO_TO_32;
+  }
+
+  /** A seed: the first 8 bytes, big endian, of SHA-256 of the UTF-8 bytes. */
+  public static long seed(String s) {
+    return ByteBuffer.wrap(digest(s)).getLong();
+  }
+
+  /** SHA-256 of the UTF-8 bytes, 64 lower-case hex digits. */
+  public static String sha256(String s) {
+    return HexFormat.of().formatHex(digest(s));
+  }
+
+  static MessageDigest newDigest() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("Every Java platform has SHA-256, this one does not", e);
+    }
+  }
+
+  private static byte[] digest(String s) {
+    return newDigest().digest(s.getBytes(StandardCharsets.UTF_8));
+  }
+}

@@ -1,0 +1,49 @@
+package dev.bantam.data;
+
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
+import java.util.List;
+
+/** The tasks known by name. */
+public final class Tasks {
+  private static final List<NamedTask> ALL =
+      List.of(
+          new NamedTask(
+              WordnetSupersense.NAME,
+              "which of 14 kinds of thing a dictionary definition describes",
+              WordnetSupersense.ARTIFACT,
+              WordnetSupersense::open));
+
+  private Tasks() {}
+
+  /** All of them, in a fixed order. */
+  public static List<NamedTask> all() {
+    return ALL;
+  }
+
+  /**
+   * The task of that name.
+   *
+   * @throws BantamException ({@link ExitCode#BAD_FILE}) naming the closest task if there is none
+   */
+  public static NamedTask find(String name) {
+    return ALL.stream()
+        .filter(t -> t.name().equals(name))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new BantamException(
+                    ExitCode.BAD_FILE,
+                    "Unknown task '"
+                        + name
+                        + "'."
+                        + Suggestions.hint(name, ALL.stream().map(NamedTask::name).toList())
+                        + " Your own data go in as {train: a.tsv, dev: b.tsv, text: [column],"
+                        + " label: column}."));
+  }
+
+  /** Finds a task and opens it. */
+  public static Task open(String name, ArtifactResolver resolver) {
+    return find(name).open(resolver);
+  }
+}
