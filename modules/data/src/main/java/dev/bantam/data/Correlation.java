@@ -49,8 +49,8 @@ public final class Correlation {
 
   /** Ranks from 1; equal values share the mean of their ranks. */
   static double[] averageRanks(double[] values) {
-    // adding 0.0 turns -0.0, which sorts before 0.0, into 0.0
-    final double[] sorted = Arrays.stream(values).map(v -> v + 0.0).sorted().toArray();
+    final double[] sorted = values.clone();
+    Arrays.sort(sorted); // puts -0.0 before 0.0, which the comparisons below take for equal
     final double[] ranks = new double[values.length];
     for (int i = 0; i < values.length; i++) {
       final int below = countBelow(sorted, values[i], false);
