@@ -1,0 +1,331 @@
+package dev.bantam.training;
+
+import dev.bantam.checkpoint.Head;
+import dev.bantam.checkpoint.Pooling;
+import dev.bantam.checkpoint.Progress;
+import dev.bantam.data.Batches;
+import dev.bantam.data.LabelledBatch;
+import dev.bantam.data.Metric;
+import dev.bantam.data.Task;
+import dev.bantam.data.TokenizedExample;
+import dev.bantam.model.Batch;
+import dev.bantam.model.EncoderModel;
+import dev.bantam.model.GradientSink;
+import dev.bantam.model.Loss;
+import dev.bantam.model.Model.Regularization;
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.Floats;
+import dev.bantam.tensor.Seeds;
+import dev.bantam.tensor.Workers;
+import java.nio.file.FileSystems;
+import java.nio.file.Path;
+import java.nio.file.PathMatcher;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * Fine-tuning of an encoder on a labelled task: AdamW, linear warm-up and decay, clipping, dropout,
+ * optional distillation; the best epoch on the tune split is kept.
+ *
+ * <p>Deterministic: batches, dropout and the new head depend on the seed alone. The state after
+ * each epoch can be saved and picked up again with the same bits.
+ */
+public final class FineTuner {
+  private static final double HEAD_DEVIATION = 0.02;
+
+  private final EncoderModel model;
+  private final Task task;
+  private final FineTuning settings;
+  private final long seed;
+  private final Workers workers;
+  private final Progress progress;
+  private final Set<String> trained;
+
+  /**
+   * One finished epoch.
+   *
+   * @param loss mean training loss
+   * @param tune primary metric on the tune split
+   */
+  public record Epoch(int number, double loss, double tune) {}
+
+  /** Saves and finds the state between epochs; {@link #NONE} keeps nothing. */
+  public interface Resume {
+    Resume NONE =
+        new Resume() {
+          @Override
+          public void save(TrainingState state) {}
+
+          @Override
+          public Optional<TrainingState> find() {
+            return Optional.empty();
+          }
+        };
+
+    void save(TrainingState state);
+
+    Optional<TrainingState> find();
+  }
+
+  /**
+   * Everything that the next epoch depends on.
+   *
+   * @param epochs finished ones
+   * @param weights trained parameters as they are now
+   * @param best trained parameters of the best epoch so far
+   * @param optimizer moments and step counts
+   */
+  public record TrainingState(
+      List<Epoch> epochs,
+      Map<String, INDArray> weights,
+      Map<String, INDArray> best,
+      AdamW.State optimizer) {}
+
+  public FineTuner(
+      EncoderModel model,
+      Task task,
+      FineTuning settings,
+      long seed,
+      Workers workers,
+      Progress progress) {
+    this.model = model;
+    this.task = task;
+    this.settings = settings;
+    this.seed = seed;
+    this.workers = workers;
+    this.progress = progress;
+    this.trained = trainedParameters(model, settings);
+  }
+
+  /**
+   * Puts a fresh head for a task on an encoder: weights normal(0, 0.02), zero bias. The encoder's
+   * tensors are shared, not copied.
+   */
+  public static EncoderModel withNewHead(
+      EncoderModel encoder, Head head, Pooling pooling, long seed) {
+    final int d = encoder.architecture().hiddenSize();
+    final Random random = new Random(Seeds.derive(seed, "classifier.weight", "initial"));
+    final float[] weight = new float[head.labels().size() * d];
+    for (int i = 0; i < weight.length; i++) {
+      weight[i] = (float) (random.nextGaussian() * HEAD_DEVIATION);
+    }
+    return encoder.withHead(
+        head,
+        pooling,
+        Floats.tensor(weight, head.labels().size(), d),
+        Floats.tensor(new float[head.labels().size()], head.labels().size()));
+  }
+
+  private static Set<String> trainedParameters(EncoderModel model, FineTuning settings) {
+    final List<PathMatcher> frozen = new ArrayList<>();
+    for (String pattern : settings.frozen()) {
+      frozen.add(FileSystems.getDefault().getPathMatcher("glob:" + pattern));
+    }
+    final boolean[] used = new boolean[frozen.size()];
+    final Set<String> names = new LinkedHashSet<>();
+    for (String name : model.parameters().keySet()) {
+      boolean train = true;
+      for (int i = 0; i < frozen.size(); i++) {
+        if (frozen.get(i).matches(Path.of(name))) {
+          used[i] = true;
+          train = false;
+        }
+      }
+      if (train && !isUnusedPooler(model, name)) {
+        names.add(name);
+      }
+    }
+    for (int i = 0; i < used.length; i++) {
+      if (!used[i]) {
+        throw new BantamException(
+            ExitCode.BAD_FILE,
+            "finetune: freeze pattern '"
+                + settings.frozen().get(i)
+                + "' matches no parameter. Names look like 'embeddings.word_embeddings.weight' or"
+                + " 'encoder.layer.0.output.dense.weight'.");
+      }
+    }
+    return names;
+  }
+
+  private static boolean isUnusedPooler(EncoderModel model, String name) {
+    return name.startsWith("pooler.") && model.pooling() != Pooling.POOLER;
+  }
+
+  /**
+   * Trains the model in place and leaves the weights of the best epoch in it.
+   *
+   * @param train examples to train on, tune rows excluded
+   * @param tune examples that choose the epoch
+   * @param distillation soft targets of a teacher, if any
+   * @return the epochs in order
+   */
+  public List<Epoch> run(
+      List<TokenizedExample> train,
+      List<TokenizedExample> tune,
+      Optional<LogitDistillation> distillation,
+      Resume resume) {
+    final AdamW optimizer = optimizer();
+    final List<Epoch> epochs = new ArrayList<>();
+    Map<String, INDArray> best = Map.of();
+    final Optional<TrainingState> earlier = resume.find();
+    if (earlier.isPresent()) {
+      epochs.addAll(earlier.get().epochs());
+      copyInto(earlier.get().weights());
+      best = earlier.get().best();
+      optimizer.restore(earlier.get().optimizer());
+    }
+    final long stepsPerEpoch = (train.size() + settings.batch() - 1) / settings.batch();
+    final long total = stepsPerEpoch * settings.epochs();
+    final Schedule schedule = Schedule.linear(Math.round(total * settings.warmUp()), total);
+    for (int epoch = epochs.size(); epoch < settings.epochs(); epoch++) {
+      final double loss =
+          epoch(epoch, train, distillation, optimizer, schedule, epoch * stepsPerEpoch);
+      final double value =
+          Evaluator.evaluate(model, task, tune, "Evaluating on tune", progress)
+              .value(task.metric());
+      final boolean better =
+          epochs.isEmpty()
+              || (task.metric().higherIsBetter()
+                  ? value > bestOf(epochs)
+                  : value < bestOf(epochs));
+      epochs.add(new Epoch(epoch + 1, loss, value));
+      progress.message(
+          String.format(
+              Locale.ROOT,
+              "epoch %d/%d: training loss %.4f, %s on tune %.4f",
+              epoch + 1,
+              settings.epochs(),
+              loss,
+              task.metric().id(),
+              value));
+      if (better) {
+        best = copyOfTrained();
+      }
+      resume.save(new TrainingState(epochs, trainedTensors(), best, optimizer.state()));
+    }
+    copyInto(best);
+    return List.copyOf(epochs);
+  }
+
+  private double bestOf(List<Epoch> epochs) {
+    final var values = epochs.stream().mapToDouble(Epoch::tune);
+    return task.metric().higherIsBetter() ? values.max().orElseThrow() : values.min().orElseThrow();
+  }
+
+  private AdamW optimizer() {
+    return new AdamW(
+        trainedTensors(), AdamW.Settings.withDecay(settings.weightDecay()), workers);
+  }
+
+  private Map<String, INDArray> trainedTensors() {
+    final Map<String, INDArray> tensors = new LinkedHashMap<>();
+    trained.forEach(name -> tensors.put(name, model.parameters().get(name)));
+    return tensors;
+  }
+
+  private Map<String, INDArray> copyOfTrained() {
+    final Map<String, INDArray> copies = new LinkedHashMap<>();
+    trainedTensors()
+        .forEach(
+            (name, tensor) ->
+                copies.put(name, Floats.tensor(Floats.toArray(tensor), tensor.shape())));
+    return copies;
+  }
+
+  private void copyInto(Map<String, INDArray> values) {
+    values.forEach(
+        (name, tensor) -> {
+          final Floats target = Floats.of(model.parameters().get(name));
+          target.copy(0, Floats.of(tensor), 0, target.length());
+        });
+  }
+
+  private double epoch(
+      int epoch,
+      List<TokenizedExample> train,
+      Optional<LogitDistillation> distillation,
+      AdamW optimizer,
+      Schedule schedule,
+      long firstStep) {
+    final Batches batches = Batches.shuffled(train, settings.batch(), seed, epoch);
+    final Collector collector = new Collector();
+    final long dropoutSeed = Seeds.derive(seed, "dropout");
+    double sum = 0;
+    long step = firstStep;
+    try (Progress.Bar bar =
+        progress.start(
+            "Fine-tuning epoch " + (epoch + 1) + "/" + settings.epochs(),
+            train.size(),
+            "examples")) {
+      for (LabelledBatch labelled : batches) {
+        final Batch batch = labelled.batch();
+        collector.gradients.clear();
+        final double loss =
+            model.gradients(
+                batch,
+                loss(labelled, distillation),
+                new Regularization(
+                    (float) settings.dropout(), dropoutSeed + step * 0x9e3779b97f4a7c15L),
+                collector);
+        final double norm =
+            optimizer.step(
+                collector.gradients,
+                settings.learningRate() * schedule.factor(step),
+                settings.clip());
+        if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+          throw new BantamException(
+              ExitCode.BAD_FILE,
+              String.format(
+                  Locale.ROOT,
+                  "Training diverged at step %d: loss %s, gradient norm %s. Choose a lower"
+                      + " learning-rate than %s, or a longer warm-up.",
+                  step + 1,
+                  loss,
+                  norm,
+                  settings.learningRate()));
+        }
+        sum += loss * batch.sequences();
+        step++;
+        bar.advance(batch.sequences());
+      }
+    }
+    return sum / train.size();
+  }
+
+  private Loss loss(LabelledBatch labelled, Optional<LogitDistillation> distillation) {
+    final Loss labels =
+        TaskLoss.of(task.kind().head(), labelled.labels(), labelled.targets());
+    return distillation.map(d -> d.loss(labels, labelled.rows())).orElse(labels);
+  }
+
+  /** Keeps the gradients of the trained parameters of one step. */
+  private final class Collector implements GradientSink {
+    final Map<String, INDArray> gradients = new HashMap<>(); // the optimiser asks by name
+
+    @Override
+    public boolean wants(String parameter) {
+      return trained.contains(parameter);
+    }
+
+    @Override
+    public void accept(String parameter, INDArray gradient) {
+      gradients.put(parameter, gradient);
+    }
+  }
+
+  /** The metric that chooses the epoch. */
+  public Metric metric() {
+    return task.metric();
+  }
+}
