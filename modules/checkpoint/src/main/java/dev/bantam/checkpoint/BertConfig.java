@@ -1,0 +1,213 @@
+package dev.bantam.checkpoint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * The {@code config.json} of a Hugging Face BERT.
+ *
+ * @param architecture everything but the pooler, which only the weights can tell
+ * @param architectures class names under {@code architectures}
+ * @param labels {@code id2label} in order, or generated from {@code num_labels}; empty if neither
+ *     is given
+ * @param problemType {@code problem_type}
+ * @param pooling {@code bantam_pooling}
+ * @param normalize {@code bantam_normalize}
+ * @param maxLength {@code bantam_max_length}
+ */
+record BertConfig(
+    Architecture architecture,
+    List<String> architectures,
+    List<String> labels,
+    Optional<String> problemType,
+    Optional<Pooling> pooling,
+    Optional<Boolean> normalize,
+    OptionalInt maxLength) {
+
+  private static final String SEQUENCE_HEAD = "ForSequenceClassification";
+
+  /** Reads a configuration; what is wrong goes to the object's problems. */
+  static BertConfig read(JsonObject json) {
+    final boolean bert = modelType(json);
+    final int hidden = json.integer("hidden_size", 1);
+    final int heads = json.integer("num_attention_heads", 1);
+    if (hidden % heads != 0) {
+      json.problem("num_attention_heads", "it must divide hidden_size " + hidden);
+    }
+    final int layers = json.integer("num_hidden_layers", 1);
+    final Architecture.LayerShape shape =
+        new Architecture.LayerShape(heads, json.integer("intermediate_size", 1));
+    final List<Architecture.LayerShape> shapes = new ArrayList<>();
+    // a header may claim any number of layers; the weights decide whether they exist
+    for (int i = 0; i < Math.min(layers, MAX_LAYERS); i++) {
+      shapes.add(shape);
+    }
+    if (layers > MAX_LAYERS) {
+      json.problem("num_hidden_layers", "at most " + MAX_LAYERS + " layers are supported");
+    }
+    final Architecture architecture =
+        new Architecture(
+            "bert",
+            json.integer("vocab_size", 1),
+            json.integer("max_position_embeddings", 1),
+            json.integer("type_vocab_size", 1),
+            hidden,
+            Math.max(1, hidden / heads),
+            shapes,
+            activation(json),
+            Architecture.NormPlacement.POST,
+            Architecture.PositionScheme.LEARNED,
+            json.positive("layer_norm_eps"),
+            json.optionalInteger("pad_token_id", 0).orElse(0),
+            false);
+    if (bert) {
+      refuseVariants(json);
+    }
+    return new BertConfig(
+        architecture,
+        json.texts("architectures"),
+        labels(json),
+        json.text("problem_type"),
+        pooling(json),
+        json.flag("bantam_normalize"),
+        json.optionalInteger("bantam_max_length", 1));
+  }
+
+  private static final int MAX_LAYERS = 1000;
+
+  private static boolean modelType(JsonObject json) {
+    final boolean bert = json.text("model_type").filter("bert"::equals).isPresent();
+    if (!bert) {
+      json.problem("model_type", "supported is \"bert\" (BERT, MiniLM, BGE, E5)");
+    }
+    return bert;
+  }
+
+  private static void refuseVariants(JsonObject json) {
+    final String positions = "position_embedding_type";
+    if (json.text(positions).filter(t -> !t.equals("absolute")).isPresent()) {
+      json.problem(positions, "supported is \"absolute\"");
+    }
+    for (final String key : List.of("is_decoder", "add_cross_attention")) {
+      if (json.flag(key).orElse(false)) {
+        json.problem(key, "only encoders are supported");
+      }
+    }
+    if (json.at("pruned_heads").size() > 0) {
+      json.problem("pruned_heads", "save the model with its heads removed from the weights");
+    }
+    if (json.has("quantization_config")) {
+      json.problem("quantization_config", "only unquantized weights are read here");
+    }
+  }
+
+  private static Architecture.Activation activation(JsonObject json) {
+    final Optional<String> name = json.text("hidden_act");
+    if (name.isPresent()) {
+      switch (name.get()) {
+        case "gelu":
+          return Architecture.Activation.GELU_ERF;
+        case "gelu_new", "gelu_pytorch_tanh":
+          return Architecture.Activation.GELU_TANH;
+        case "relu":
+          return Architecture.Activation.RELU;
+        default:
+          break;
+      }
+    }
+    if (name.isPresent() || !json.has("hidden_act")) {
+      json.problem("hidden_act", "supported are gelu, gelu_new, gelu_pytorch_tanh and relu");
+    }
+    return Architecture.Activation.GELU_ERF;
+  }
+
+  private static Optional<Pooling> pooling(JsonObject json) {
+    final Optional<String> text = json.text("bantam_pooling");
+    for (final Pooling pooling : Pooling.values()) {
+      if (text.filter(pooling.name().toLowerCase(Locale.ROOT)::equals).isPresent()) {
+        return Optional.of(pooling);
+      }
+    }
+    if (text.isPresent()) {
+      json.problem("bantam_pooling", "supported are \"mean\", \"cls\" and \"pooler\"");
+    }
+    return Optional.empty();
+  }
+
+  private static List<String> labels(JsonObject json) {
+    final JsonNode map = json.at("id2label");
+    if (map.isMissingNode() || map.isNull()) {
+      return generated(json.optionalInteger("num_labels", 1).orElse(0));
+    }
+    final List<String> labels = new ArrayList<>();
+    for (int i = 0; i < map.size(); i++) {
+      final JsonNode label = map.path(Integer.toString(i));
+      if (label.isTextual()) {
+        labels.add(label.textValue());
+      }
+    }
+    if (!map.isObject() || labels.size() != map.size()) {
+      json.problem(
+          "id2label", "an object that gives each number from \"0\" on a text is needed");
+      return List.of();
+    }
+    json.optionalInteger("num_labels", 1)
+        .ifPresent(
+            n -> {
+              if (n != labels.size()) {
+                json.problem("num_labels", "id2label has " + labels.size() + " entries");
+              }
+            });
+    return labels;
+  }
+
+  /** The names that Hugging Face's library makes up. */
+  static List<String> generated(int count) {
+    final List<String> labels = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      labels.add("LABEL_" + i);
+    }
+    return labels;
+  }
+
+  /** Whether the file says that {@code classifier} works on the pooled vector. */
+  boolean sequenceHead() {
+    return architectures.stream().anyMatch(a -> a.endsWith(SEQUENCE_HEAD))
+        || architectures.isEmpty() && !labels.isEmpty();
+  }
+
+  /** Whether the file says that it was saved with a head of another kind. */
+  boolean otherHead() {
+    return !architectures.isEmpty()
+        && architectures.stream().allMatch(a -> a.contains("For") && !a.endsWith(SEQUENCE_HEAD));
+  }
+
+  /** What the outputs of the head mean; problems go to the file's. */
+  Head.Kind kind(List<String> names, Problems problems) {
+    final String type =
+        problemType.orElse(names.size() == 1 ? "regression" : "single_label_classification");
+    switch (type) {
+      case "single_label_classification":
+        return Head.Kind.SINGLE_LABEL;
+      case "multi_label_classification":
+        return Head.Kind.MULTI_LABEL;
+      case "regression":
+        if (names.size() != 1) {
+          problems.add(
+              "config.json: key 'problem_type' is \"regression\" with " + names.size()
+                  + " labels; supported is one");
+          return Head.Kind.SINGLE_LABEL;
+        }
+        return Head.Kind.REGRESSION;
+      default:
+        problems.add(
+            "config.json: key 'problem_type' is \"" + type + "\"; supported are regression,"
+                + " single_label_classification and multi_label_classification");
+        return Head.Kind.SINGLE_LABEL;
+    }
+  }
+}

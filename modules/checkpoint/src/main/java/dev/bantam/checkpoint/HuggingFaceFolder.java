@@ -1,0 +1,232 @@
+package dev.bantam.checkpoint;
+
+import dev.bantam.tensor.BantamException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeSet;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * Reads a BERT from a folder in Hugging Face layout: {@code config.json}, {@code model.safetensors}
+ * or its shards, {@code tokenizer.json} if there is one, and the files of sentence-transformers.
+ *
+ * <p>A {@code classifier} is a head if {@code architectures} says {@code ...ForSequenceClassification},
+ * or names labels without saying anything; it stands on the pooler, unless the optional key {@code
+ * bantam_pooling} says {@code mean} or {@code cls}. Heads of other kinds are left out with a
+ * message. Pooling without a head comes from {@code bantam_pooling}, else from sentence-transformers,
+ * else it is the mean; the longest input from {@code bantam_max_length}, {@code max_seq_length},
+ * {@code model_max_length} or the position table, in that order.
+ */
+public final class HuggingFaceFolder {
+  private HuggingFaceFolder() {}
+
+  /**
+   * Reads a folder.
+   *
+   * @throws BantamException (bad input) naming everything that is missing, surplus, misshaped or
+   *     unsupported
+   */
+  public static Checkpoint read(Path folder, Progress progress) {
+    if (!Files.isDirectory(folder)) {
+      throw BantamException.badInput("There is no folder " + folder + ".");
+    }
+    final Problems problems = new Problems("The model in " + folder + " cannot be read");
+    final BertConfig config =
+        BertConfig.read(JsonObject.read(folder.resolve("config.json"), problems));
+    final SentenceFiles sentence =
+        SentenceFiles.read(folder, config.architecture().positions(), problems);
+    problems.throwIfAny();
+    try (SafetensorsFolder weights = SafetensorsFolder.open(folder)) {
+      return new Reader(folder, config, sentence, weights, progress, problems).read();
+    }
+  }
+
+  /** The tokenizer of a folder, if it has one. */
+  static Optional<Tokenizer> tokenizer(Path folder) {
+    final Path file = folder.resolve("tokenizer.json");
+    if (!Files.isRegularFile(file)) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(new HuggingFaceTokenizer(file.toString(), Files.readAllBytes(file)));
+    } catch (IOException e) {
+      throw BantamException.badInput("Cannot read " + file + ": " + e.getMessage() + ".", e);
+    }
+  }
+
+  /** The folder's last name. */
+  static String name(Path path) {
+    final Path last = path.toAbsolutePath().normalize().getFileName();
+    return last == null ? "model" : last.toString();
+  }
+
+  /** One reading of one folder. */
+  private static final class Reader {
+    private final Path folder;
+    private final BertConfig config;
+    private final SentenceFiles sentence;
+    private final SafetensorsFolder weights;
+    private final Progress progress;
+    private final Problems problems;
+
+    /** Stored name of each tensor by base name. */
+    private final Map<String, String> stored = new LinkedHashMap<>();
+
+    Reader(
+        Path folder,
+        BertConfig config,
+        SentenceFiles sentence,
+        SafetensorsFolder weights,
+        Progress progress,
+        Problems problems) {
+      this.folder = folder;
+      this.config = config;
+      this.sentence = sentence;
+      this.weights = weights;
+      this.progress = progress;
+      this.problems = problems;
+    }
+
+    Checkpoint read() {
+      collectNames();
+      final Optional<Head> head = head();
+      final Pooling pooling = pooling(head);
+      final Architecture architecture = withPooler(pooling);
+      final Map<String, long[]> shapes = BertParameters.shapes(architecture, head);
+      check(shapes);
+      problems.throwIfAny();
+      final Map<String, INDArray> parameters = new LinkedHashMap<>();
+      for (final String name : shapes.keySet()) {
+        parameters.put(name, weights.floats(stored.get(name)));
+      }
+      checkFinite(folder.toString(), parameters);
+      return new Checkpoint(
+          name(folder),
+          architecture,
+          head,
+          pooling,
+          config.normalize().orElse(sentence.normalize()),
+          maxLength(),
+          parameters,
+          tokenizer(folder),
+          new Checkpoint.Provenance(name(folder), "unknown", weights.sha256(), ""));
+    }
+
+    private void collectNames() {
+      final TreeSet<String> left = new TreeSet<>();
+      for (final String name : weights.tensors().keySet()) {
+        final String base = BertParameters.baseName(name);
+        if (base.equals("embeddings.position_ids") || base.startsWith("cls.")) {
+          continue;
+        }
+        if (config.otherHead() && (base.startsWith("classifier.") || base.startsWith("qa_outputs."))) {
+          left.add(name);
+          continue;
+        }
+        final String twin = stored.put(base, name);
+        if (twin != null) {
+          problems.add("'" + twin + "' and '" + name + "' are both " + base);
+        }
+      }
+      if (!left.isEmpty()) {
+        progress.message(
+            folder + ": the head of " + String.join(", ", config.architectures())
+                + " is left out: " + String.join(", ", left));
+      }
+    }
+
+    private Optional<Head> head() {
+      final boolean classifier = stored.containsKey("classifier.weight");
+      final boolean said =
+          config.architectures().stream().anyMatch(a -> a.endsWith("ForSequenceClassification"));
+      if (!said && !(classifier && config.sequenceHead())) {
+        return Optional.empty();
+      }
+      // without id2label and num_labels the format means two labels
+      final List<String> labels =
+          config.labels().isEmpty() ? BertConfig.generated(2) : config.labels();
+      return Optional.of(new Head(config.kind(labels, problems), labels));
+    }
+
+    private Pooling pooling(Optional<Head> head) {
+      if (config.pooling().isPresent()) {
+        return config.pooling().get();
+      }
+      return head.isPresent() ? Pooling.POOLER : sentence.pooling().orElse(Pooling.MEAN);
+    }
+
+    private Architecture withPooler(Pooling pooling) {
+      final Architecture a = config.architecture();
+      final boolean pooler =
+          pooling == Pooling.POOLER
+              || stored.containsKey("pooler.dense.weight")
+              || stored.containsKey("pooler.dense.bias");
+      return new Architecture(
+          a.modelType(),
+          a.vocabularySize(),
+          a.positions(),
+          a.tokenTypes(),
+          a.hiddenSize(),
+          a.headSize(),
+          a.layers(),
+          a.activation(),
+          a.normPlacement(),
+          a.positionScheme(),
+          a.layerNormEps(),
+          a.padTokenId(),
+          pooler);
+    }
+
+    private int maxLength() {
+      final int positions = config.architecture().positions();
+      return Math.min(
+          positions, config.maxLength().orElse(sentence.maxLength().orElse(positions)));
+    }
+
+    private void check(Map<String, long[]> shapes) {
+      shapes.forEach(
+          (name, shape) -> {
+            if (!stored.containsKey(name)) {
+              problems.add("missing: '" + name + "' " + Arrays.toString(shape));
+              return;
+            }
+            final SafetensorsEntry entry = weights.entry(stored.get(name));
+            if (!Arrays.equals(entry.shape(), shape)) {
+              problems.add(
+                  "wrong shape: '" + stored.get(name) + "' is " + entry.dimensions()
+                      + ", config.json makes it " + Arrays.toString(shape));
+            }
+            if (!entry.type().readsAsFloat()) {
+              problems.add(
+                  "wrong type: '" + stored.get(name) + "' is " + entry.type()
+                      + "; F32, F64, F16 or BF16 is needed");
+            }
+          });
+      stored.forEach(
+          (base, name) -> {
+            if (!shapes.containsKey(base)) {
+              problems.add("surplus: '" + name + "' " + weights.entry(name).dimensions());
+            }
+          });
+    }
+  }
+
+  /** Refuses weights that hold NaN or infinity, all in one message. */
+  static void checkFinite(String source, Map<String, INDArray> parameters) {
+    final Problems problems = new Problems("The weights of " + source + " are damaged");
+    parameters.forEach(
+        (name, array) -> {
+          final long bad = FloatTensors.nonFinite(array);
+          if (bad > 0) {
+            problems.add("'" + name + "' holds " + bad + " values that are NaN or infinite");
+          }
+        });
+    problems.throwIfAny();
+  }
+}

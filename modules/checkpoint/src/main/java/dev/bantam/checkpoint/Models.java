@@ -1,0 +1,164 @@
+package dev.bantam.checkpoint;
+
+import dev.bantam.tensor.BantamException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** Opens models, whatever form they come in. */
+public final class Models {
+  private Models() {}
+
+  /**
+   * How to open.
+   *
+   * @param progress told about downloads and what is left out
+   * @param offline whether to refuse downloads
+   */
+  public record Options(Progress progress, boolean offline) {
+    /** Silent, downloads allowed. */
+    public static final Options DEFAULT = new Options(Progress.NONE, false);
+
+    public Options {
+      Objects.requireNonNull(progress, "progress");
+    }
+  }
+
+  /**
+   * Opens a named model, a folder in Hugging Face layout, or an {@code .onnx} file with its {@code
+   * tokenizer.json} beside it. A named model wins over a folder of the same name; write {@code
+   * ./name} for the folder.
+   *
+   * @throws BantamException (bad input) if there is no such model, or it cannot be read
+   */
+  public static Checkpoint open(String model, Options options) {
+    final Optional<NamedModel> named = NamedModels.find(model);
+    if (named.isPresent()) {
+      return NamedModels.open(
+          named.get(), new MavenArtifacts(options.progress(), options.offline()));
+    }
+    final Path path = path(model);
+    if (Files.isDirectory(path)) {
+      return HuggingFaceFolder.read(path, options.progress());
+    }
+    if (model.toLowerCase(Locale.ROOT).endsWith(".onnx")) {
+      return onnx(path);
+    }
+    if (Files.exists(path)) {
+      throw BantamException.badInput(
+          path + " is neither a folder nor an .onnx file. Name the model's folder.");
+    }
+    throw NamedModels.unknown(model);
+  }
+
+  private static Path path(String model) {
+    try {
+      return Path.of(model);
+    } catch (InvalidPathException e) {
+      throw NamedModels.unknown(model);
+    }
+  }
+
+  private static Checkpoint onnx(Path file) {
+    final byte[] bytes;
+    try {
+      if (!Files.isRegularFile(file)) {
+        throw BantamException.badInput("There is no file " + file + ".");
+      }
+      if (Files.size(file) > Integer.MAX_VALUE - 8) {
+        throw BantamException.badInput(file + " is larger than 2 GiB, which ONNX does not allow.");
+      }
+      bytes = Files.readAllBytes(file);
+    } catch (IOException e) {
+      throw BantamException.badInput("Cannot read " + file + ": " + e.getMessage() + ".", e);
+    }
+    final Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent(), "parent");
+    final Tokenizer tokenizer =
+        HuggingFaceFolder.tokenizer(folder)
+            .orElseThrow(
+                () ->
+                    BantamException.badInput(
+                        file + " needs the model's tokenizer.json beside it, in " + folder + "."));
+    final Problems problems = new Problems("The files beside " + file + " cannot be used");
+    final Optional<JsonObject> config =
+        JsonObject.readIfPresent(folder.resolve("config.json"), problems);
+    final OptionalInt heads =
+        config.map(c -> c.optionalInteger("num_attention_heads", 1)).orElse(OptionalInt.empty());
+    final int pad = config.map(c -> c.optionalInteger("pad_token_id", 0).orElse(0)).orElse(0);
+    final OnnxEncoder encoder = OnnxEncoder.read(file.toString(), bytes, heads, pad);
+    final int positions = encoder.architecture().positions();
+    final SentenceFiles sentence = SentenceFiles.read(folder, positions, problems);
+    problems.throwIfAny();
+    final String name = HuggingFaceFolder.name(file);
+    return new Checkpoint(
+        name.substring(0, name.length() - ".onnx".length()),
+        encoder.architecture(),
+        Optional.empty(),
+        sentence.pooling().orElse(Pooling.MEAN),
+        sentence.normalize(),
+        sentence.maxLength().orElse(positions),
+        encoder.parameters(),
+        Optional.of(tokenizer),
+        new Checkpoint.Provenance(name, "unknown", Hashes.of(bytes), ""));
+  }
+
+  /**
+   * A small model with random weights: the architecture, head, pooling and tokenizer of {@code like}
+   * with its first {@code layers} layers. For trying a whole run in little time.
+   *
+   * @param layers 1 to the number of layers of {@code like}
+   * @param seed seeds the weights; equal arguments give equal bits
+   */
+  public static Checkpoint random(Checkpoint like, int layers, long seed) {
+    final Architecture a = like.architecture();
+    if (layers < 1 || layers > a.layers().size()) {
+      throw new IllegalArgumentException(
+          "layers must be in 1.." + a.layers().size() + ", not " + layers);
+    }
+    final Architecture small =
+        new Architecture(
+            a.modelType(),
+            a.vocabularySize(),
+            a.positions(),
+            a.tokenTypes(),
+            a.hiddenSize(),
+            a.headSize(),
+            a.layers().subList(0, layers),
+            a.activation(),
+            a.normPlacement(),
+            a.positionScheme(),
+            a.layerNormEps(),
+            a.padTokenId(),
+            a.pooler());
+    final Map<String, INDArray> parameters = RandomWeights.draw(small, like.head(), seed);
+    final MessageDigest digest = Hashes.sha256();
+    parameters.values().forEach(array -> FloatTensors.update(digest, array));
+    return new Checkpoint(
+        like.name() + "-random",
+        small,
+        like.head(),
+        like.pooling(),
+        like.normalize(),
+        like.maxLength(),
+        parameters,
+        like.tokenizer(),
+        new Checkpoint.Provenance(
+            String.format(
+                Locale.ROOT,
+                "random weights (seed %d, %d layers) in the shape of %s",
+                seed,
+                layers,
+                like.provenance().source()),
+            like.provenance().licence(),
+            Hashes.hex(digest),
+            like.provenance().attribution()));
+  }
+}
