@@ -53,7 +53,7 @@ class EncoderGoldenTest {
     golden.check(
         "sentence_embedding.mean",
         golden.numbers("sentence_embedding.mean"),
-        model.embed(batch, false),
+        model.embed(batch, true),
         name + " mean");
     pooled(golden, checkpoint, Pooling.CLS, "sentence_embedding.cls", batch);
     if (golden.has("pooler_output")) {
@@ -65,7 +65,8 @@ class EncoderGoldenTest {
   private static void pooled(
       GoldenCase golden, Checkpoint checkpoint, Pooling pooling, String what, Batch batch) {
     final float[] got =
-        GoldenCase.model(checkpoint, Optional.empty(), pooling, WORKERS).embed(batch, false);
+        GoldenCase.model(checkpoint, Optional.empty(), pooling, WORKERS)
+            .embed(batch, pooling == Pooling.CLS);
     final double[] expected = golden.numbers(what);
     final int d = checkpoint.architecture().hiddenSize();
     int compared = 0;
