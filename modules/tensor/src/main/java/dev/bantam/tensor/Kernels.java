@@ -119,14 +119,16 @@ public interface Kernels {
    * The scalars of an AdamW update.
    *
    * @param gradientScale factor of gradient clipping
+   * @param beta1 in double, because {@code 1 - beta} taken from the float is off by 1e-5 for .999
+   * @param beta2 as {@code beta1}
    * @param decay {@code rate * weight decay}, 0 for tensors without decay
    * @param stepSize {@code rate / (1 - beta1^t)}, or the rate itself without bias correction
    * @param sqrtCorrection {@code sqrt(1 - beta2^t)}, or 1 without bias correction
    */
   record AdamStep(
       float gradientScale,
-      float beta1,
-      float beta2,
+      double beta1,
+      double beta2,
       float eps,
       float decay,
       float stepSize,

@@ -211,13 +211,15 @@ public final class ScalarKernels implements Kernels {
 
   @Override
   public void adamW(float[] w, float[] gradient, float[] m, float[] v, int n, AdamStep step) {
-    final float keep1 = 1f - step.beta1();
-    final float keep2 = 1f - step.beta2();
+    final float beta1 = (float) step.beta1();
+    final float beta2 = (float) step.beta2();
+    final float keep1 = (float) (1 - step.beta1());
+    final float keep2 = (float) (1 - step.beta2());
     final float shrink = 1f - step.decay();
     for (int i = 0; i < n; i++) {
       final float g = gradient[i] * step.gradientScale();
-      final float mi = Math.fma(step.beta1(), m[i], keep1 * g);
-      final float vi = Math.fma(step.beta2(), v[i], keep2 * g * g);
+      final float mi = Math.fma(beta1, m[i], keep1 * g);
+      final float vi = Math.fma(beta2, v[i], keep2 * g * g);
       m[i] = mi;
       v[i] = vi;
       final float root = (float) Math.sqrt(vi) / step.sqrtCorrection() + step.eps();

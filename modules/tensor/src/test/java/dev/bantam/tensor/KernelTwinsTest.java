@@ -126,7 +126,7 @@ class KernelTwinsTest {
                   x[2],
                   x[3],
                   n,
-                  new Kernels.AdamStep(0.7f, 0.9f, 0.999f, 1e-8f, 1e-4f, 1e-3f, 0.5f)),
+                  new Kernels.AdamStep(0.7f, 0.9, 0.999, 1e-8f, 1e-4f, 1e-3f, 0.5f)),
           gaussian(n, 1, 1),
           gaussian(n, 1, 2),
           gaussian(n, 1, 3),

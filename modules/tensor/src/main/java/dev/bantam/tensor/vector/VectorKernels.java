@@ -445,11 +445,13 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public void adamW(float[] w, float[] gradient, float[] m, float[] v, int n, AdamStep step) {
-    final float keep1 = 1f - step.beta1();
-    final float keep2 = 1f - step.beta2();
+    final float scalarBeta1 = (float) step.beta1();
+    final float scalarBeta2 = (float) step.beta2();
+    final float keep1 = (float) (1 - step.beta1());
+    final float keep2 = (float) (1 - step.beta2());
     final float shrink = 1f - step.decay();
-    final FloatVector beta1 = FloatVector.broadcast(F, step.beta1());
-    final FloatVector beta2 = FloatVector.broadcast(F, step.beta2());
+    final FloatVector beta1 = FloatVector.broadcast(F, scalarBeta1);
+    final FloatVector beta2 = FloatVector.broadcast(F, scalarBeta2);
     final int whole = F.loopBound(n);
     for (int i = 0; i < whole; i += L) {
       final FloatVector g = FloatVector.fromArray(F, gradient, i).mul(step.gradientScale());
@@ -466,8 +468,8 @@ public final class VectorKernels implements Kernels {
     }
     for (int i = whole; i < n; i++) {
       final float g = gradient[i] * step.gradientScale();
-      final float mi = Math.fma(step.beta1(), m[i], keep1 * g);
-      final float vi = Math.fma(step.beta2(), v[i], keep2 * g * g);
+      final float mi = Math.fma(scalarBeta1, m[i], keep1 * g);
+      final float vi = Math.fma(scalarBeta2, v[i], keep2 * g * g);
       m[i] = mi;
       v[i] = vi;
       final float root = (float) Math.sqrt(vi) / step.sqrtCorrection() + step.eps();
