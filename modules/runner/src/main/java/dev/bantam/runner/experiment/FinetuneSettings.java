@@ -1,0 +1,70 @@
+package dev.bantam.runner.experiment;
+
+import java.util.List;
+import java.util.Objects;
+import java.util.OptionalInt;
+
+/**
+ * How a model is fine-tuned before it is compressed.
+ *
+ * @param when whether a model that already fits the task is fine-tuned too
+ * @param epochs passes over the examples, at least 1
+ * @param examples rows of train to use; empty means all
+ * @param learningRate peak of the schedule, above 0
+ * @param batch examples in one step
+ * @param warmUp share of all steps with a rising learning rate, in [0, 1]
+ * @param weightDecay decoupled decay per step in units of the learning rate
+ * @param dropout share of activations dropped, in [0, 1)
+ * @param clip largest norm of all gradients together, above 0
+ * @param freeze patterns of tensors that are not trained
+ */
+public record FinetuneSettings(
+    When when,
+    int epochs,
+    OptionalInt examples,
+    double learningRate,
+    int batch,
+    double warmUp,
+    double weightDecay,
+    double dropout,
+    double clip,
+    List<String> freeze) {
+
+  /** When a model is fine-tuned. */
+  public enum When {
+    /** Only a model without a head of the task's shape. */
+    NEEDED,
+    /** Every model. */
+    ALWAYS
+  }
+
+  public FinetuneSettings {
+    Objects.requireNonNull(when, "when");
+    Objects.requireNonNull(examples, "examples");
+    freeze = List.copyOf(freeze);
+  }
+
+  private static final double SMALLEST = 1e-12;
+
+  /**
+   * Reads {@code finetune:}; the one home of its defaults.
+   *
+   * @param written whether the user wrote the mapping, which asks for fine-tuning
+   */
+  static FinetuneSettings read(YamlSettings s, boolean written) {
+    final FinetuneSettings settings =
+        new FinetuneSettings(
+            s.choice("when", When.class, written ? When.ALWAYS : When.NEEDED),
+            s.integer("epochs", 1, 10_000, 1),
+            s.integerOr("all", "examples", 1, Integer.MAX_VALUE),
+            s.number("learning-rate", SMALLEST, 1, 1e-4),
+            s.integer("batch", 1, 65_536, 32),
+            s.number("warm-up", 0, 1, 0.1),
+            s.number("weight-decay", 0, 10, 0.01),
+            s.number("dropout", 0, 0.99, 0.1),
+            s.number("clip", SMALLEST, 1e6, 1.0),
+            s.texts("freeze", List.of("embeddings.*")));
+    Patterns.check(s, "freeze", settings.freeze());
+    return settings;
+  }
+}

@@ -1,0 +1,8 @@
+package dev.bantam.runner.experiment;
+
+/**
+ * What every variant must reach.
+ *
+ * @param recovery smallest metric value as a share of the dense model's
+ */
+public record Gate(double recovery) {}

@@ -1,0 +1,73 @@
+package dev.bantam.runner.experiment;
+
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
+import java.util.Comparator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * Everything found wrong in one file, sorted by position and without repetition (a grid parses the
+ * same lines once per variant).
+ *
+ * <p>Not thread-safe.
+ */
+public final class Problems {
+  private static final Comparator<Problem> BY_POSITION =
+      Comparator.comparingInt(Problem::line).thenComparingInt(Problem::column);
+
+  private final String file;
+  private final Set<Problem> found = new LinkedHashSet<>();
+
+  private int reports;
+
+  /**
+   * @param file the file's name as the user gave it, printed in front of every problem
+   */
+  public Problems(String file) {
+    this.file = Objects.requireNonNull(file, "file");
+  }
+
+  /** Adds a problem; an empty {@code suggestion} means there is nothing to advise. */
+  public void add(int line, int column, String message, String suggestion) {
+    reports++;
+    found.add(new Problem(file, line, column, message, suggestion));
+  }
+
+  void add(Position at, String message, String suggestion) {
+    add(at.line(), at.column(), message, suggestion);
+  }
+
+  /** The problems so far in the order of the file; those of one place as they were added. */
+  public List<Problem> list() {
+    return found.stream().sorted(BY_POSITION).toList();
+  }
+
+  /** How often something was reported, repetitions included. */
+  int reports() {
+    return reports;
+  }
+
+  /**
+   * Throws one error that lists all problems.
+   *
+   * @throws BantamException with {@link ExitCode#BAD_FILE} if there is at least one
+   */
+  public void throwIfAny() {
+    if (!found.isEmpty()) {
+      throw new BantamException(
+          ExitCode.BAD_FILE,
+          list().stream().map(Problem::toString).collect(Collectors.joining("\n")));
+    }
+  }
+
+  /** As {@link #throwIfAny()} after adding a problem that leaves nothing more to read. */
+  BantamException fatal(Position at, String message, String suggestion) {
+    add(at, message, suggestion);
+    throwIfAny();
+    throw new IllegalStateException("a problem was added and not found");
+  }
+}

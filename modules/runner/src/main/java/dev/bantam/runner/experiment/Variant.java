@@ -1,0 +1,35 @@
+package dev.bantam.runner.experiment;
+
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.regex.Pattern;
+
+/**
+ * One way to compress the model, after its grid is expanded.
+ *
+ * @param name unique; {@code dense} is the uncompressed model
+ * @param steps in order; empty for {@code dense} and for a merge
+ * @param merge how the model is merged from several, if it is
+ * @param seeds the seeds it runs with, in the experiment's order
+ */
+public record Variant<S>(
+    String name, List<ParsedStep<S>> steps, Optional<MergeSpec> merge, List<Long> seeds) {
+  /** The name of the baseline that every recovery is measured against. */
+  public static final String DENSE = "dense";
+
+  /** What a variant or experiment may be called: it becomes the name of a folder. */
+  static final Pattern NAME = Pattern.compile("[a-z0-9.+-]{1,64}");
+
+  public Variant {
+    Objects.requireNonNull(name, "name");
+    steps = List.copyOf(steps);
+    Objects.requireNonNull(merge, "merge");
+    seeds = List.copyOf(seeds);
+  }
+
+  /** Whether {@code name} matches {@link #NAME} and is not a relative folder. */
+  static boolean isName(String name) {
+    return NAME.matcher(name).matches() && !name.equals(".") && !name.equals("..");
+  }
+}

@@ -1,0 +1,180 @@
+package dev.bantam.runner.experiment;
+
+import java.math.BigInteger;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** Reads {@code variants:}, grids expanded. */
+final class VariantReader<S> {
+  private static final String ADD_DENSE =
+      "Add '- {name: dense}' as the first variant: every recovery is measured against it.";
+
+  private final Problems problems;
+  private final List<Long> seeds;
+  private final StepReader<S> steps;
+  private final MergeReader merges;
+  private final Map<String, Position> names = new LinkedHashMap<>();
+  private final List<Variant<S>> variants = new ArrayList<>();
+  private final Map<String, List<YamlSettings>> settings = new LinkedHashMap<>();
+
+  /**
+   * @param seeds those of the experiment
+   * @param tasks the names that the inputs of a merge may have
+   */
+  VariantReader(Catalogue<S> catalogue, List<Long> seeds, List<String> tasks, Problems problems) {
+    this.problems = problems;
+    this.seeds = seeds;
+    this.steps = new StepReader<>(catalogue, problems);
+    this.merges = new MergeReader(tasks, problems);
+  }
+
+  /** The settings of every step of the variants read, by the variant's name. */
+  Map<String, List<YamlSettings>> settings() {
+    return settings;
+  }
+
+  List<Variant<S>> read(Yaml value) {
+    if (!(value instanceof Yaml.Sequence list)) {
+      problems.add(value.at(), "variants must be a list, but is " + value.describe(), ADD_DENSE);
+      return List.of();
+    }
+    list.items().forEach(this::variant);
+    if (!names.containsKey(Variant.DENSE)) {
+      problems.add(value.at(), "no variant is named 'dense'", ADD_DENSE);
+    }
+    return variants;
+  }
+
+  private void variant(Yaml item) {
+    if (!(item instanceof Yaml.Mapping mapping)) {
+      problems.add(
+          item.at(),
+          "a variant must be a mapping, but is " + item.describe(),
+          "Write for example '- {name: dense}'.");
+      return;
+    }
+    final YamlSettings s = new YamlSettings(mapping, "variant", problems);
+    final String template = s.text("name", null);
+    final Position nameAt = mapping.get("name").map(Yaml::at).orElse(mapping.at());
+    final Optional<Yaml> gridNode = s.value("grid");
+    final Optional<Grid> grid =
+        gridNode.isEmpty() ? Optional.of(Grid.NONE) : Grid.read(gridNode.get(), problems);
+    final List<Long> subset = seeds(s, template);
+    final Optional<Yaml> work = work(s, template);
+    s.finish();
+    if (grid.isPresent()) {
+      final boolean named = !template.isEmpty() && grid.get().fits(template, nameAt, problems);
+      expand(
+          grid.get(),
+          named ? Optional.of(template) : Optional.empty(),
+          nameAt,
+          subset,
+          work,
+          s.has("merge") && !s.has("steps"));
+    }
+  }
+
+  /** The value of {@code steps} or {@code merge}: exactly one of them, none for {@code dense}. */
+  private Optional<Yaml> work(YamlSettings s, String name) {
+    final Optional<Yaml> stepList = s.value("steps");
+    final Optional<Yaml> merge = s.value("merge");
+    if (name.equals(Variant.DENSE)) {
+      stepList
+          .or(() -> merge)
+          .ifPresent(
+              v ->
+                  problems.add(
+                      v.at(),
+                      "the variant 'dense' is the uncompressed model and takes no steps",
+                      "Give this variant another name and keep '- {name: dense}'."));
+    } else if (stepList.isPresent() && merge.isPresent()) {
+      problems.add(
+          merge.get().at(), "variant '" + name + "' has both steps and merge", "Keep one of them.");
+    } else if (stepList.isEmpty() && merge.isEmpty() && !name.isEmpty()) {
+      problems.add(
+          s.at(),
+          "variant '" + name + "' has no steps, so it would equal 'dense'",
+          "Add 'steps: [...]', or delete the variant.");
+    }
+    return stepList.or(() -> merge);
+  }
+
+  private List<Long> seeds(YamlSettings s, String name) {
+    final List<Long> own = s.integers("seeds", 0, ExperimentReader.MAX_SEED, seeds);
+    for (Yaml item : s.value("seeds").map(YamlSettings::oneOrList).orElse(List.of())) {
+      if (item instanceof Yaml.Scalar scalar
+          && scalar.kind() == Yaml.Kind.INTEGER
+          && seeds.stream()
+              .map(BigInteger::valueOf)
+              .noneMatch(YamlSettings.wholeNumber(scalar.text())::equals)) {
+        problems.add(
+            item.at(),
+            "variant.seeds has " + scalar.text() + ", which is not a seed of the experiment",
+            "Its seeds are " + seeds + "; a variant takes some of them.");
+      }
+    }
+    if (name.equals(Variant.DENSE) && !own.containsAll(seeds)) {
+      s.problemAt(
+          "seeds",
+          "the variant 'dense' must run with all seeds " + seeds,
+          "Delete its 'seeds': the other variants are compared with it seed by seed.");
+    }
+    return seeds.stream().filter(own::contains).toList();
+  }
+
+  private void expand(
+      Grid grid,
+      Optional<String> template,
+      Position nameAt,
+      List<Long> subset,
+      Optional<Yaml> work,
+      boolean merging) {
+    final Set<String> used = new LinkedHashSet<>();
+    for (Map<String, Yaml.Scalar> binding : grid.combinations()) {
+      final String name = template.map(t -> Grid.fill(t, binding)).orElse("");
+      if (template.isPresent()) {
+        register(name, nameAt);
+      }
+      final Optional<Yaml> bound = work.map(w -> Grid.substitute(w, binding, used, problems));
+      final List<ParsedStep<S>> parsed = new ArrayList<>();
+      final List<YamlSettings> placed = new ArrayList<>();
+      if (!merging) {
+        bound.ifPresent(
+            b ->
+                steps
+                    .read("variant.steps", b)
+                    .forEach(
+                        p -> {
+                          parsed.add(p.step());
+                          placed.add(p.settings());
+                        }));
+      }
+      final Optional<MergeSpec> merge = merging ? bound.flatMap(merges::read) : Optional.empty();
+      variants.add(new Variant<>(name, parsed, merge, subset));
+      settings.put(name, placed);
+    }
+    grid.reportUnused(used, problems);
+  }
+
+  private void register(String name, Position at) {
+    if (!Variant.isName(name)) {
+      problems.add(
+          at,
+          "the variant name '" + name + "' does not match [a-z0-9.+-]{1,64}",
+          "Use lower-case letters, digits, '.', '+' and '-' only: it names a folder.");
+      return;
+    }
+    final Position first = names.putIfAbsent(name, at);
+    if (first != null) {
+      problems.add(
+          at,
+          "the variant name '" + name + "' is used twice, first at " + first,
+          "Rename one of the two.");
+    }
+  }
+}
