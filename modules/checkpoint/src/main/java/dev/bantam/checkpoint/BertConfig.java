@@ -28,6 +28,8 @@ record BertConfig(
     Optional<Boolean> normalize,
     OptionalInt maxLength) {
 
+  private static final int MAX_LAYERS = 1000;
+  private static final int MAX_LABELS = 100_000;
   private static final String SEQUENCE_HEAD = "ForSequenceClassification";
 
   /** Reads a configuration; what is wrong goes to the object's problems. */
@@ -76,8 +78,6 @@ record BertConfig(
         json.flag("bantam_normalize"),
         json.optionalInteger("bantam_max_length", 1));
   }
-
-  private static final int MAX_LAYERS = 1000;
 
   private static boolean modelType(JsonObject json) {
     final boolean bert = json.text("model_type").filter("bert"::equals).isPresent();
@@ -141,7 +141,11 @@ record BertConfig(
   private static List<String> labels(JsonObject json) {
     final JsonNode map = json.at("id2label");
     if (map.isMissingNode() || map.isNull()) {
-      return generated(json.optionalInteger("num_labels", 1).orElse(0));
+      final int count = json.optionalInteger("num_labels", 1).orElse(0);
+      if (count > MAX_LABELS) {
+        json.problem("num_labels", "at most " + MAX_LABELS + " labels are supported");
+      }
+      return generated(Math.min(count, MAX_LABELS));
     }
     final List<String> labels = new ArrayList<>();
     for (int i = 0; i < map.size(); i++) {
@@ -151,8 +155,7 @@ record BertConfig(
       }
     }
     if (!map.isObject() || labels.size() != map.size()) {
-      json.problem(
-          "id2label", "an object that gives each number from \"0\" on a text is needed");
+      json.problem("id2label", "an object that gives each number from \"0\" on a text is needed");
       return List.of();
     }
     json.optionalInteger("num_labels", 1)
@@ -177,7 +180,7 @@ record BertConfig(
   /** Whether the file says that {@code classifier} works on the pooled vector. */
   boolean sequenceHead() {
     return architectures.stream().anyMatch(a -> a.endsWith(SEQUENCE_HEAD))
-        || architectures.isEmpty() && !labels.isEmpty();
+        || (architectures.isEmpty() && !labels.isEmpty());
   }
 
   /** Whether the file says that it was saved with a head of another kind. */
@@ -198,14 +201,17 @@ record BertConfig(
       case "regression":
         if (names.size() != 1) {
           problems.add(
-              "config.json: key 'problem_type' is \"regression\" with " + names.size()
+              "config.json: key 'problem_type' is \"regression\" with "
+                  + names.size()
                   + " labels; supported is one");
           return Head.Kind.SINGLE_LABEL;
         }
         return Head.Kind.REGRESSION;
       default:
         problems.add(
-            "config.json: key 'problem_type' is \"" + type + "\"; supported are regression,"
+            "config.json: key 'problem_type' is \""
+                + type
+                + "\"; supported are regression,"
                 + " single_label_classification and multi_label_classification");
         return Head.Kind.SINGLE_LABEL;
     }

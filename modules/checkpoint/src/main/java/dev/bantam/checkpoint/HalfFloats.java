@@ -18,7 +18,7 @@ public final class HalfFloats {
       return HALF_NAN;
     }
     final int bits = Float.floatToRawIntBits(value);
-    final int sign = bits >>> 16 & 0x8000;
+    final int sign = (bits >>> 16) & 0x8000;
     final int magnitude = bits & 0x7fffffff;
     if (magnitude >= 0x47800000) { // 65536 and above, infinity included
       return (short) (sign | 0x7c00);
@@ -28,7 +28,7 @@ public final class HalfFloats {
     }
     if (magnitude < 0x38800000) { // below 2^-14: subnormal, in steps of 2^-24
       final int shift = 126 - (magnitude >>> 23);
-      return (short) (sign | roundedShift(magnitude & 0x7fffff | 0x800000, shift));
+      return (short) (sign | roundedShift((magnitude & 0x7fffff) | 0x800000, shift));
     }
     // a carry out of the mantissa raises the exponent, up to infinity, as it should
     return (short) (sign | roundedShift(magnitude - 0x38000000, 13));
@@ -37,16 +37,16 @@ public final class HalfFloats {
   /** The value of binary16 bits. */
   public static float fromHalf(short half) {
     final int sign = (half & 0x8000) << 16;
-    final int exponent = half >>> 10 & 0x1f;
+    final int exponent = (half >>> 10) & 0x1f;
     final int mantissa = half & 0x3ff;
     if (exponent == 0x1f) {
-      return Float.intBitsToFloat(sign | 0x7f800000 | mantissa << 13);
+      return Float.intBitsToFloat(sign | 0x7f800000 | (mantissa << 13));
     }
     if (exponent == 0) {
       final float magnitude = mantissa * 0x1p-24f;
       return sign == 0 ? magnitude : -magnitude;
     }
-    return Float.intBitsToFloat(sign | exponent + 112 << 23 | mantissa << 13);
+    return Float.intBitsToFloat(sign | ((exponent + 112) << 23) | (mantissa << 13));
   }
 
   /** Bits of the bfloat16 nearest to {@code value}. */
@@ -55,7 +55,7 @@ public final class HalfFloats {
       return BFLOAT_NAN;
     }
     final int bits = Float.floatToRawIntBits(value);
-    return (short) (bits >>> 16 & 0x8000 | roundedShift(bits & 0x7fffffff, 16));
+    return (short) (((bits >>> 16) & 0x8000) | roundedShift(bits & 0x7fffffff, 16));
   }
 
   /** The value of bfloat16 bits. */
@@ -66,8 +66,8 @@ public final class HalfFloats {
   /** {@code value / 2^shift}, ties to even; value is not negative, shift in [1, 24]. */
   private static int roundedShift(int value, int shift) {
     final int down = value >>> shift;
-    final int rest = value & (1 << shift) - 1;
-    final int half = 1 << shift - 1;
-    return rest > half || rest == half && (down & 1) == 1 ? down + 1 : down;
+    final int rest = value & ((1 << shift) - 1);
+    final int half = 1 << (shift - 1);
+    return rest > half || (rest == half && (down & 1) == 1) ? down + 1 : down;
   }
 }

@@ -25,7 +25,8 @@ public record Head(Kind kind, List<String> labels) {
     Objects.requireNonNull(kind, "kind");
     labels = List.copyOf(labels);
     if (labels.isEmpty() || (kind == Kind.REGRESSION && labels.size() != 1)) {
-      throw new IllegalArgumentException("A head needs labels, and a regression exactly one: " + labels);
+      throw new IllegalArgumentException(
+          "A head needs labels, and a regression exactly one: " + labels);
     }
   }
 }

@@ -16,12 +16,13 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * Reads a BERT from a folder in Hugging Face layout: {@code config.json}, {@code model.safetensors}
  * or its shards, {@code tokenizer.json} if there is one, and the files of sentence-transformers.
  *
- * <p>A {@code classifier} is a head if {@code architectures} says {@code ...ForSequenceClassification},
- * or names labels without saying anything; it stands on the pooler, unless the optional key {@code
- * bantam_pooling} says {@code mean} or {@code cls}. Heads of other kinds are left out with a
- * message. Pooling without a head comes from {@code bantam_pooling}, else from sentence-transformers,
- * else it is the mean; the longest input from {@code bantam_max_length}, {@code max_seq_length},
- * {@code model_max_length} or the position table, in that order.
+ * <p>A {@code classifier} is a head if {@code architectures} says {@code
+ * ...ForSequenceClassification}, or names labels without saying anything; it stands on the pooler,
+ * unless the optional key {@code bantam_pooling} says {@code mean} or {@code cls}. Heads of other
+ * kinds are left out with a message. Pooling without a head comes from {@code bantam_pooling}, else
+ * from sentence-transformers, else it is the mean; the longest input from {@code
+ * bantam_max_length}, {@code max_seq_length}, {@code model_max_length} or the position table, in
+ * that order.
  */
 public final class HuggingFaceFolder {
   private HuggingFaceFolder() {}
@@ -47,14 +48,29 @@ public final class HuggingFaceFolder {
     }
   }
 
-  /** The tokenizer of a folder, if it has one. */
-  static Optional<Tokenizer> tokenizer(Path folder) {
+  /**
+   * The tokenizer of a folder, if it has one.
+   *
+   * @param vocabulary number of word embeddings of the model, which must cover every id
+   */
+  static Optional<Tokenizer> tokenizer(Path folder, int vocabulary) {
     final Path file = folder.resolve("tokenizer.json");
     if (!Files.isRegularFile(file)) {
       return Optional.empty();
     }
     try {
-      return Optional.of(new HuggingFaceTokenizer(file.toString(), Files.readAllBytes(file)));
+      final HuggingFaceTokenizer tokenizer =
+          new HuggingFaceTokenizer(file.toString(), Files.readAllBytes(file));
+      if (tokenizer.largestId() >= vocabulary) {
+        throw BantamException.badInput(
+            file
+                + " gives ids up to "
+                + tokenizer.largestId()
+                + ", the model has "
+                + vocabulary
+                + " word embeddings: they do not belong together.");
+      }
+      return Optional.of(tokenizer);
     } catch (IOException e) {
       throw BantamException.badInput("Cannot read " + file + ": " + e.getMessage() + ".", e);
     }
@@ -114,7 +130,7 @@ public final class HuggingFaceFolder {
           config.normalize().orElse(sentence.normalize()),
           maxLength(),
           parameters,
-          tokenizer(folder),
+          tokenizer(folder, architecture.vocabularySize()),
           new Checkpoint.Provenance(name(folder), "unknown", weights.sha256(), ""));
     }
 
@@ -125,7 +141,8 @@ public final class HuggingFaceFolder {
         if (base.equals("embeddings.position_ids") || base.startsWith("cls.")) {
           continue;
         }
-        if (config.otherHead() && (base.startsWith("classifier.") || base.startsWith("qa_outputs."))) {
+        if (config.otherHead()
+            && (base.startsWith("classifier.") || base.startsWith("qa_outputs."))) {
           left.add(name);
           continue;
         }
@@ -136,8 +153,11 @@ public final class HuggingFaceFolder {
       }
       if (!left.isEmpty()) {
         progress.message(
-            folder + ": the head of " + String.join(", ", config.architectures())
-                + " is left out: " + String.join(", ", left));
+            folder
+                + ": the head of "
+                + String.join(", ", config.architectures())
+                + " is left out: "
+                + String.join(", ", left));
       }
     }
 
@@ -185,8 +205,7 @@ public final class HuggingFaceFolder {
 
     private int maxLength() {
       final int positions = config.architecture().positions();
-      return Math.min(
-          positions, config.maxLength().orElse(sentence.maxLength().orElse(positions)));
+      return Math.min(positions, config.maxLength().orElse(sentence.maxLength().orElse(positions)));
     }
 
     private void check(Map<String, long[]> shapes) {
@@ -199,12 +218,19 @@ public final class HuggingFaceFolder {
             final SafetensorsEntry entry = weights.entry(stored.get(name));
             if (!Arrays.equals(entry.shape(), shape)) {
               problems.add(
-                  "wrong shape: '" + stored.get(name) + "' is " + entry.dimensions()
-                      + ", config.json makes it " + Arrays.toString(shape));
+                  "wrong shape: '"
+                      + stored.get(name)
+                      + "' is "
+                      + entry.dimensions()
+                      + ", config.json makes it "
+                      + Arrays.toString(shape));
             }
             if (!entry.type().readsAsFloat()) {
               problems.add(
-                  "wrong type: '" + stored.get(name) + "' is " + entry.type()
+                  "wrong type: '"
+                      + stored.get(name)
+                      + "' is "
+                      + entry.type()
                       + "; F32, F64, F16 or BF16 is needed");
             }
           });

@@ -17,6 +17,7 @@ import java.util.Objects;
  */
 final class HuggingFaceTokenizer implements AlignedTokenizer {
   private final byte[] file;
+  private final int largestId;
   private final ai.djl.huggingface.tokenizers.HuggingFaceTokenizer library;
 
   /**
@@ -33,6 +34,7 @@ final class HuggingFaceTokenizer implements AlignedTokenizer {
       throw BantamException.badInput(
           name + ": key 'model' is missing; is it a tokenizer.json of Hugging Face?");
     }
+    largestId = largestId(json);
     stayOffline();
     try {
       library =
@@ -54,6 +56,25 @@ final class HuggingFaceTokenizer implements AlignedTokenizer {
         System.setProperty(property, "true");
       }
     }
+  }
+
+  private static int largestId(JsonNode json) {
+    final JsonNode vocabulary = json.path("model").path("vocab");
+    int largest = vocabulary.isArray() ? vocabulary.size() - 1 : -1; // a list counts from 0
+    if (vocabulary.isObject()) {
+      for (final JsonNode id : vocabulary) {
+        largest = Math.max(largest, id.asInt());
+      }
+    }
+    for (final JsonNode added : json.path("added_tokens")) {
+      largest = Math.max(largest, added.path("id").asInt());
+    }
+    return largest;
+  }
+
+  /** The largest id that can come out; a model needs as many word embeddings and one more. */
+  int largestId() {
+    return largestId;
   }
 
   @Override
@@ -168,8 +189,8 @@ final class HuggingFaceTokenizer implements AlignedTokenizer {
     int at = 0;
     for (int i = 0; i < sequence.length; i++) {
       if (sequence[i] < 0
-          || sequence[i] == 0 && keepFirst-- > 0
-          || sequence[i] == 1 && keepSecond-- > 0) {
+          || (sequence[i] == 0 && keepFirst-- > 0)
+          || (sequence[i] == 1 && keepSecond-- > 0)) {
         kept[at++] = i;
       }
     }

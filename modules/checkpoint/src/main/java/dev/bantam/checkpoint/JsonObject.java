@@ -80,7 +80,10 @@ final class JsonObject {
   private static String where(JsonProcessingException e) {
     return e.getLocation() == null
         ? ""
-        : " (line " + e.getLocation().getLineNr() + ", column " + e.getLocation().getColumnNr()
+        : " (line "
+            + e.getLocation().getLineNr()
+            + ", column "
+            + e.getLocation().getColumnNr()
             + ")";
   }
 
@@ -96,8 +99,13 @@ final class JsonObject {
   void problem(String key, String need) {
     final JsonNode value = node.path(key);
     problems.add(
-        file + ": key '" + key + "' "
-            + (value.isMissingNode() ? "is missing" : "is " + value) + "; " + need);
+        file
+            + ": key '"
+            + key
+            + "' "
+            + (value.isMissingNode() ? "is missing" : "is " + value)
+            + "; "
+            + need);
   }
 
   /** A required whole number of at least {@code min}. */

@@ -91,8 +91,7 @@ public final class MavenArtifacts {
     final var local = session.getLocalRepositoryManager();
     final boolean present =
         local
-            .find(
-                session, new LocalArtifactRequest(wanted, maven.remoteRepositories(), null))
+            .find(session, new LocalArtifactRequest(wanted, maven.remoteRepositories(), null))
             .isAvailable();
     if (!present && !session.isOffline()) {
       progress.message(

@@ -81,12 +81,10 @@ public final class Models {
       throw BantamException.badInput("Cannot read " + file + ": " + e.getMessage() + ".", e);
     }
     final Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent(), "parent");
-    final Tokenizer tokenizer =
-        HuggingFaceFolder.tokenizer(folder)
-            .orElseThrow(
-                () ->
-                    BantamException.badInput(
-                        file + " needs the model's tokenizer.json beside it, in " + folder + "."));
+    if (!Files.isRegularFile(folder.resolve("tokenizer.json"))) {
+      throw BantamException.badInput(
+          file + " needs the model's tokenizer.json beside it, in " + folder + ".");
+    }
     final Problems problems = new Problems("The files beside " + file + " cannot be used");
     final Optional<JsonObject> config =
         JsonObject.readIfPresent(folder.resolve("config.json"), problems);
@@ -106,13 +104,13 @@ public final class Models {
         sentence.normalize(),
         sentence.maxLength().orElse(positions),
         encoder.parameters(),
-        Optional.of(tokenizer),
+        HuggingFaceFolder.tokenizer(folder, encoder.architecture().vocabularySize()),
         new Checkpoint.Provenance(name, "unknown", Hashes.of(bytes), ""));
   }
 
   /**
-   * A small model with random weights: the architecture, head, pooling and tokenizer of {@code like}
-   * with its first {@code layers} layers. For trying a whole run in little time.
+   * A small model with random weights: the architecture, head, pooling and tokenizer of {@code
+   * like} with its first {@code layers} layers. For trying a whole run in little time.
    *
    * @param layers 1 to the number of layers of {@code like}
    * @param seed seeds the weights; equal arguments give equal bits

@@ -113,9 +113,13 @@ public final class NamedModels {
   /** The error for a name that is neither a named model nor anything on disk. */
   static BantamException unknown(String name) {
     return BantamException.badInput(
-        "There is no model '" + name + "'" + Suggestions.didYouMean(name, MODELS.keySet())
+        "There is no model '"
+            + name
+            + "'"
+            + Suggestions.didYouMean(name, MODELS.keySet())
             + (Suggestions.didYouMean(name, MODELS.keySet()).isEmpty() ? "." : "")
-            + " A model is one of " + String.join(", ", MODELS.keySet())
+            + " A model is one of "
+            + String.join(", ", MODELS.keySet())
             + ", a folder in Hugging Face layout, or an .onnx file.");
   }
 

@@ -4,12 +4,20 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import onnx.Onnx;
 
-/** Infers the architecture of an encoder from the shapes of its weights and the nodes around them. */
+/**
+ * Infers the architecture of an encoder from the shapes of its weights and the nodes around them.
+ */
 final class OnnxArchitecture {
   private static final String EMBEDDINGS = "embeddings.";
+  private static final Pattern WEIGHT = Pattern.compile("encoder\\.layer\\.(\\d{1,4})\\.");
+  private static final Pattern SPLIT =
+      Pattern.compile("(?:/bert)?/encoder/layer\\.(\\d{1,4})/attention/self/");
 
   private final OnnxGraph graph;
   private final Map<String, long[]> shapes;
@@ -70,9 +78,9 @@ final class OnnxArchitecture {
   private int layerCount() {
     final TreeSet<Integer> layers = new TreeSet<>();
     for (final String name : shapes.keySet()) {
-      final String[] parts = name.split("\\.");
-      if (name.startsWith("encoder.layer.") && parts[2].matches("\\d{1,4}")) {
-        layers.add(Integer.valueOf(parts[2]));
+      final Matcher matcher = WEIGHT.matcher(name);
+      if (matcher.lookingAt()) {
+        layers.add(Integer.valueOf(matcher.group(1)));
       }
     }
     if (layers.isEmpty() || layers.last() != layers.size() - 1) {
@@ -85,12 +93,11 @@ final class OnnxArchitecture {
   private int headSize(int layers, int hidden, OptionalInt configuredHeads) {
     final TreeSet<Integer> sizes = new TreeSet<>();
     for (final Onnx.NodeProto node : graph.nodes()) {
-      final String path = node.getName().replace("/bert/", "/");
-      if (node.getOpType().equals("Reshape")
-          && path.matches("/encoder/layer\\.\\d+/attention/self/.*")) {
+      final Matcher matcher = SPLIT.matcher(node.getName());
+      if (node.getOpType().equals("Reshape") && node.getInputCount() == 2 && matcher.lookingAt()) {
         final List<Double> shape = graph.shapeInput(node.getInput(1));
         if (shape.size() == 4) {
-          final int layer = Integer.parseInt(path.split("[./]")[3]);
+          final int layer = Integer.parseInt(matcher.group(1));
           final int rows =
               layer < layers
                   ? size("encoder.layer." + layer + ".attention.self.query.weight", 0)
@@ -117,7 +124,7 @@ final class OnnxArchitecture {
     return sizes.first();
   }
 
-  private static void addSize(TreeSet<Integer> sizes, double heads, double size, int rows) {
+  private static void addSize(Set<Integer> sizes, double heads, double size, int rows) {
     if (size > 0) {
       sizes.add((int) size);
     } else if (heads > 0 && rows % (int) heads == 0 && rows > 0) {
@@ -171,7 +178,8 @@ final class OnnxArchitecture {
     }
     if (found.size() != 1) {
       problems.add(
-          "the activation of the feed-forward layers is " + found
+          "the activation of the feed-forward layers is "
+              + found
               + "; one of gelu (erf), gelu (tanh) and relu is needed");
       return Architecture.Activation.GELU_ERF;
     }

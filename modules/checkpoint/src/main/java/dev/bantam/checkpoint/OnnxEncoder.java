@@ -96,12 +96,16 @@ record OnnxEncoder(Architecture architecture, Map<String, INDArray> parameters) 
     }
     if (!quantized.isEmpty()) {
       throw BantamException.badInput(
-          graph.source() + " is quantized (" + String.join(", ", quantized)
+          graph.source()
+              + " is quantized ("
+              + String.join(", ", quantized)
               + "). Compression starts from float32 weights: take the file that it was made from.");
     }
     if (!fused.isEmpty()) {
       throw BantamException.badInput(
-          graph.source() + " was rewritten by an optimiser (" + String.join(", ", fused)
+          graph.source()
+              + " was rewritten by an optimiser ("
+              + String.join(", ", fused)
               + "), which renames the weights. Take the file as it was exported.");
     }
   }
@@ -138,8 +142,7 @@ record OnnxEncoder(Architecture architecture, Map<String, INDArray> parameters) 
     final Set<String> named = new TreeSet<>();
     for (final Onnx.NodeProto node : graph.nodes()) {
       final boolean matMul = node.getOpType().equals("MatMul") && node.getInputCount() == 2;
-      final Onnx.TensorProto tensor =
-          matMul ? graph.initializers().get(node.getInput(1)) : null;
+      final Onnx.TensorProto tensor = matMul ? graph.initializers().get(node.getInput(1)) : null;
       if (tensor != null) {
         named.add(tensor.getName());
         put(weights, ruleName(node.getName()), new Weight(tensor, true), problems);
@@ -156,9 +159,7 @@ record OnnxEncoder(Architecture architecture, Map<String, INDArray> parameters) 
               final String base = BertParameters.baseName(name);
               final boolean constant =
                   PREFIXES.stream().noneMatch(base::startsWith) && OnnxGraph.elements(tensor) <= 64;
-              if (!named.contains(name)
-                  && !constant
-                  && !base.equals("embeddings.position_ids")) {
+              if (!named.contains(name) && !constant && !base.equals("embeddings.position_ids")) {
                 put(weights, base, new Weight(tensor, false), problems);
               }
             });
@@ -173,14 +174,19 @@ record OnnxEncoder(Architecture architecture, Map<String, INDArray> parameters) 
     final Onnx.TensorProto tensor = weight.tensor;
     if (tensor.getDataType() != Onnx.TensorProto.DataType.FLOAT_VALUE) {
       problems.add(
-          "'" + name + "' is " + Onnx.TensorProto.DataType.forNumber(tensor.getDataType())
+          "'"
+              + name
+              + "' is "
+              + Onnx.TensorProto.DataType.forNumber(tensor.getDataType())
               + "; only FLOAT is read");
     } else if (!OnnxGraph.complete(tensor)) {
       problems.add("'" + name + "' does not hold as many values as its shape says");
     }
   }
 
-  /** {@code /encoder/layer.0/output/dense/MatMul} as {@code encoder.layer.0.output.dense.weight}. */
+  /**
+   * {@code /encoder/layer.0/output/dense/MatMul} as {@code encoder.layer.0.output.dense.weight}.
+   */
   private static String ruleName(String node) {
     final String suffix = "/MatMul";
     if (!node.startsWith("/") || !node.endsWith(suffix)) {
@@ -205,15 +211,22 @@ record OnnxEncoder(Architecture architecture, Map<String, INDArray> parameters) 
             problems.add("missing: '" + name + "' " + Arrays.toString(shape));
           } else if (!Arrays.equals(weight.shape(), shape)) {
             problems.add(
-                "wrong shape: '" + name + "' is " + Arrays.toString(weight.shape())
-                    + ", the rest of the file makes it " + Arrays.toString(shape));
+                "wrong shape: '"
+                    + name
+                    + "' is "
+                    + Arrays.toString(weight.shape())
+                    + ", the rest of the file makes it "
+                    + Arrays.toString(shape));
           }
         });
     final List<String> surplus = new ArrayList<>(weights.keySet());
     surplus.removeAll(expected.keySet());
     for (final String name : surplus) {
       problems.add(
-          "surplus: '" + name + "' " + Arrays.toString(weights.get(name).shape())
+          "surplus: '"
+              + name
+              + "' "
+              + Arrays.toString(weights.get(name).shape())
               + (name.startsWith("classifier.")
                   ? " (heads are read from Hugging Face folders, not from ONNX)"
                   : ""));

@@ -66,8 +66,12 @@ final class OnnxGraph {
     }
     if (!external.isEmpty()) {
       throw BantamException.badInput(
-          source + " keeps " + external.size() + " of its weights in other files (first: "
-              + external.first() + "). Save it as one file.");
+          source
+              + " keeps "
+              + external.size()
+              + " of its weights in other files (first: "
+              + external.first()
+              + "). Save it as one file.");
     }
     for (final Onnx.NodeProto node : graph.getNodeList()) {
       node.getOutputList().forEach(output -> producers.put(output, node));
@@ -101,7 +105,7 @@ final class OnnxGraph {
       return Optional.empty();
     }
     final long elements = elements(tensor);
-    if (elements > 64) {
+    if (elements > 64 || !complete(tensor)) {
       return Optional.empty();
     }
     final double[] values = new double[(int) elements];
@@ -147,20 +151,31 @@ final class OnnxGraph {
     return entries;
   }
 
+  /** Number of elements; a shape that no file can hold counts as the largest number. */
   static long elements(Onnx.TensorProto tensor) {
-    return SafetensorsEntry.elements(tensor.getDimsList());
+    if (tensor.getDimsList().stream().anyMatch(d -> d < 0)) {
+      return Long.MAX_VALUE;
+    }
+    try {
+      return SafetensorsEntry.elements(tensor.getDimsList());
+    } catch (ArithmeticException e) {
+      return Long.MAX_VALUE;
+    }
   }
 
   static long[] shape(Onnx.TensorProto tensor) {
     return tensor.getDimsList().stream().mapToLong(Long::longValue).toArray();
   }
 
-  /** Whether a float tensor holds exactly the values that its shape needs. */
+  /** Whether a tensor of FLOAT or INT64 holds exactly the values that its shape needs. */
   static boolean complete(Onnx.TensorProto tensor) {
     final long elements = elements(tensor);
-    return tensor.getRawData().isEmpty()
-        ? tensor.getFloatDataCount() == elements
-        : tensor.getRawData().size() == Math.multiplyExact(elements, (long) Float.BYTES);
+    final boolean whole = tensor.getDataType() == Onnx.TensorProto.DataType.INT64_VALUE;
+    if (tensor.getRawData().isEmpty()) {
+      return (whole ? tensor.getInt64DataCount() : tensor.getFloatDataCount()) == elements;
+    }
+    final int size = whole ? Long.BYTES : Float.BYTES;
+    return tensor.getRawData().size() % size == 0 && tensor.getRawData().size() / size == elements;
   }
 
   /** Copies {@code count} values of a float tensor from element {@code from} on. */

@@ -75,7 +75,9 @@ public final class SafetensorsFile implements AutoCloseable {
     final long length = prefix.getLong(0);
     if (length < 0 || length > SafetensorsHeader.MAX_LENGTH) {
       throw new SafetensorsHeader.Malformed(
-          "its header claims " + Long.toUnsignedString(length) + " bytes, the most is "
+          "its header claims "
+              + Long.toUnsignedString(length)
+              + " bytes, the most is "
               + SafetensorsHeader.MAX_LENGTH);
     }
     if (length > size - Long.BYTES) {
@@ -114,7 +116,11 @@ public final class SafetensorsFile implements AutoCloseable {
     final SafetensorsEntry entry = header.entries().get(name);
     if (entry == null) {
       throw BantamException.badInput(
-          path + " has no tensor '" + name + "'" + Suggestions.didYouMean(name, entries().keySet())
+          path
+              + " has no tensor '"
+              + name
+              + "'"
+              + Suggestions.didYouMean(name, entries().keySet())
               + ".");
     }
     return entry;
@@ -175,7 +181,11 @@ public final class SafetensorsFile implements AutoCloseable {
     final SafetensorsEntry entry = entry(name);
     if (!entry.type().readsAsFloat()) {
       throw BantamException.badInput(
-          path + ": tensor '" + name + "' has dtype " + entry.type()
+          path
+              + ": tensor '"
+              + name
+              + "' has dtype "
+              + entry.type()
               + "; weights are read from F32, F64, F16 or BF16.");
     }
     final FloatReader reader = new FloatReader(this, entry);
@@ -190,7 +200,13 @@ public final class SafetensorsFile implements AutoCloseable {
   private static void checkRange(SafetensorsEntry entry, long offset, long length) {
     if (offset < 0 || length < 0 || offset > entry.bytes() - length) {
       throw new IllegalArgumentException(
-          "Bytes " + offset + ".." + (offset + length) + " of '" + entry.name() + "', which has "
+          "Bytes "
+              + offset
+              + ".."
+              + (offset + length)
+              + " of '"
+              + entry.name()
+              + "', which has "
               + entry.bytes());
     }
   }

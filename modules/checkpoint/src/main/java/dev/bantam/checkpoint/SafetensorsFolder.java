@@ -165,8 +165,12 @@ public final class SafetensorsFolder implements AutoCloseable {
     final SafetensorsFile file = owner.get(name);
     if (file == null) {
       throw BantamException.badInput(
-          folder + " has no tensor '" + name + "'"
-              + Suggestions.didYouMean(name, owner.keySet()) + ".");
+          folder
+              + " has no tensor '"
+              + name
+              + "'"
+              + Suggestions.didYouMean(name, owner.keySet())
+              + ".");
     }
     return file;
   }

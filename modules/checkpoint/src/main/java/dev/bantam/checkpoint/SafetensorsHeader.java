@@ -196,7 +196,12 @@ record SafetensorsHeader(Map<String, SafetensorsEntry> entries, Map<String, Stri
               && parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER;
       if (!fits || parser.getLongValue() < 0) {
         throw new Malformed(
-            "tensor '" + name + "': " + key + " holds " + parser.getText()
+            "tensor '"
+                + name
+                + "': "
+                + key
+                + " holds "
+                + parser.getText()
                 + " where a whole number of at least 0 is needed");
       }
       numbers.add(parser.getLongValue());
@@ -210,8 +215,7 @@ record SafetensorsHeader(Map<String, SafetensorsEntry> entries, Map<String, Stri
     final List<SafetensorsEntry> sorted = new ArrayList<>();
     entries.forEach(sorted::add);
     sorted.sort(
-        Comparator.comparingLong(SafetensorsEntry::begin)
-            .thenComparingLong(SafetensorsEntry::end));
+        Comparator.comparingLong(SafetensorsEntry::begin).thenComparingLong(SafetensorsEntry::end));
     long at = 0;
     for (final SafetensorsEntry entry : sorted) {
       if (entry.begin() != at) {

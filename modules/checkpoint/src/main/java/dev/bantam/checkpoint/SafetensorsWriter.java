@@ -56,7 +56,8 @@ public final class SafetensorsWriter {
    */
   public record Written(long bytes, String sha256) {}
 
-  private record Tensor(String name, SafetensorsType type, List<Long> shape, long bytes, Source source) {}
+  private record Tensor(
+      String name, SafetensorsType type, List<Long> shape, long bytes, Source source) {}
 
   /** Adds a text to {@code __metadata__}. */
   public SafetensorsWriter metadata(String key, String value) {
@@ -77,8 +78,7 @@ public final class SafetensorsWriter {
     if (name.equals(SafetensorsHeader.METADATA) || dimensions.stream().anyMatch(d -> d < 0)) {
       throw new IllegalArgumentException("Bad name or shape: '" + name + "' " + dimensions);
     }
-    final long bits =
-        Math.multiplyExact(SafetensorsEntry.elements(dimensions), (long) type.bits());
+    final long bits = Math.multiplyExact(SafetensorsEntry.elements(dimensions), (long) type.bits());
     if (bits % 8 != 0) {
       throw new IllegalArgumentException(
           "'" + name + "' of " + type + " " + dimensions + " does not end at a byte");
@@ -114,8 +114,7 @@ public final class SafetensorsWriter {
   public Written write(Path target) {
     final Path file = target.toAbsolutePath();
     final List<Tensor> order = new ArrayList<>(tensors.values());
-    order.sort(
-        Comparator.<Tensor>comparingInt(t -> -t.type.bits()).thenComparing(Tensor::name));
+    order.sort(Comparator.<Tensor>comparingInt(t -> -t.type.bits()).thenComparing(Tensor::name));
     try {
       final byte[] header = header(order);
       long total = header.length;
@@ -190,10 +189,9 @@ public final class SafetensorsWriter {
     final Path temporary = file.resolveSibling("." + UUID.randomUUID() + ".tmp");
     try {
       final MessageDigest digest = Hashes.sha256();
-      try (FileChannel channel = FileChannel.open(
-              temporary, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW)) {
-        final OutputStream out =
-            new DigestOutputStream(Channels.newOutputStream(channel), digest);
+      try (FileChannel channel =
+          FileChannel.open(temporary, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW)) {
+        final OutputStream out = new DigestOutputStream(Channels.newOutputStream(channel), digest);
         out.write(header);
         for (final Tensor tensor : order) {
           writeTensor(tensor, out);
@@ -293,9 +291,7 @@ public final class SafetensorsWriter {
       }
       for (int i = 0; i < count; i++) {
         final short half =
-            type == SafetensorsType.F16
-                ? HalfFloats.toHalf(tile[i])
-                : HalfFloats.toBfloat(tile[i]);
+            type == SafetensorsType.F16 ? HalfFloats.toHalf(tile[i]) : HalfFloats.toBfloat(tile[i]);
         bytes[2 * i] = (byte) half;
         bytes[2 * i + 1] = (byte) (half >>> 8);
       }

@@ -40,7 +40,11 @@ record SentenceFiles(Optional<Pooling> pooling, boolean normalize, OptionalInt m
     boolean normalize = false;
     final Path modules = folder.resolve("modules.json");
     if (Files.isRegularFile(modules)) {
-      for (final JsonNode module : JsonObject.tree(modules)) {
+      final JsonNode list = JsonObject.tree(modules);
+      if (!list.isArray()) {
+        problems.add("modules.json: a list of modules is needed");
+      }
+      for (final JsonNode module : list) {
         final String type = module.path("type").asText();
         final String path = module.path("path").asText();
         switch (type.substring(type.lastIndexOf('.') + 1)) {
@@ -49,7 +53,8 @@ record SentenceFiles(Optional<Pooling> pooling, boolean normalize, OptionalInt m
           case "Normalize" -> normalize = true;
           default ->
               problems.add(
-                  "modules.json: module '" + type
+                  "modules.json: module '"
+                      + type
                       + "' is not supported; supported are Transformer, Pooling and Normalize");
         }
       }
@@ -60,7 +65,9 @@ record SentenceFiles(Optional<Pooling> pooling, boolean normalize, OptionalInt m
   private static void checkInPlace(String path, Problems problems) {
     if (!path.isEmpty() && !path.equals(".")) {
       problems.add(
-          "modules.json: the transformer is in '" + path + "'; open that folder, or move its files"
+          "modules.json: the transformer is in '"
+              + path
+              + "'; open that folder, or move its files"
               + " up and set its path to \"\"");
     }
   }

@@ -12,8 +12,7 @@ final class Suggestions {
     String best = null;
     int bestDistance = Math.max(2, typed.length() / 3) + 1;
     for (final String name : known) {
-      final int distance =
-          distance(typed.toLowerCase(Locale.ROOT), name.toLowerCase(Locale.ROOT));
+      final int distance = distance(typed.toLowerCase(Locale.ROOT), name.toLowerCase(Locale.ROOT));
       if (distance < bestDistance) {
         best = name;
         bestDistance = distance;

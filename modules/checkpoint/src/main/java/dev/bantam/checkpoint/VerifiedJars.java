@@ -40,8 +40,7 @@ final class VerifiedJars {
     try {
       Files.createDirectories(folder);
       Files.write(temporary, describe(jar));
-      Files.move(
-          temporary, folder.resolve(artifact.sha256()), StandardCopyOption.REPLACE_EXISTING);
+      Files.move(temporary, folder.resolve(artifact.sha256()), StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
       try {
         Files.deleteIfExists(temporary);

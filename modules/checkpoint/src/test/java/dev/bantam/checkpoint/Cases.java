@@ -26,8 +26,7 @@ final class Cases {
 
   static Path folder(String name) {
     try {
-      return Path.of(
-          Objects.requireNonNull(Cases.class.getResource("/" + name), name).toURI());
+      return Path.of(Objects.requireNonNull(Cases.class.getResource("/" + name), name).toURI());
     } catch (URISyntaxException e) {
       throw new IllegalStateException(e);
     }

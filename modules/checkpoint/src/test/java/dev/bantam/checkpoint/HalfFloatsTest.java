@@ -40,8 +40,7 @@ class HalfFloatsTest {
       half.putShort(HalfFloats.toHalf(values.at(i)));
       bfloat.putShort(HalfFloats.toBfloat(values.at(i)));
     }
-    assertEquals(
-        expected.path("sha256.float16." + which).asText(), Hashes.of(half.array()), which);
+    assertEquals(expected.path("sha256.float16." + which).asText(), Hashes.of(half.array()), which);
     assertEquals(
         expected.path("sha256.bfloat16." + which).asText(), Hashes.of(bfloat.array()), which);
   }
@@ -75,8 +74,8 @@ class HalfFloatsTest {
   private static double value(int bits, int exponentBits, int mantissaBits) {
     final double sign = (bits & 0x8000) == 0 ? 1 : -1;
     final int exponent = (bits & 0x7fff) >> mantissaBits;
-    final int mantissa = bits & (1 << mantissaBits) - 1;
-    final int bias = (1 << exponentBits - 1) - 1;
+    final int mantissa = bits & ((1 << mantissaBits) - 1);
+    final int bias = (1 << (exponentBits - 1)) - 1;
     final double fraction = mantissa / (double) (1 << mantissaBits);
     if (exponent == (1 << exponentBits) - 1) {
       return mantissa == 0 ? sign * Double.POSITIVE_INFINITY : Double.NaN;

@@ -36,8 +36,16 @@ class HuggingFaceFolderTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "plain", "sharded", "f16", "bf16", "f64", "mixed", "gamma-beta", "no-metadata",
-        "extra-keys", "head-no-prefix"
+        "plain",
+        "sharded",
+        "f16",
+        "bf16",
+        "f64",
+        "mixed",
+        "gamma-beta",
+        "no-metadata",
+        "extra-keys",
+        "head-no-prefix"
       })
   void everyStorageGivesItsLogits(String variant) {
     final Path folder = Cases.folder(VARIANTS);
@@ -85,18 +93,29 @@ class HuggingFaceFolderTest {
     final Checkpoint plain = read(Cases.folder(VARIANTS + "/plain"));
     assertEquals(41, plain.parameters().size());
     for (final String variant :
-        List.of("sharded", "f64", "gamma-beta", "no-metadata", "extra-keys", "head-no-prefix",
-            "base-no-prefix", "base-with-prefix")) {
+        List.of(
+            "sharded",
+            "f64",
+            "gamma-beta",
+            "no-metadata",
+            "extra-keys",
+            "head-no-prefix",
+            "base-no-prefix",
+            "base-with-prefix")) {
       final Checkpoint other = read(Cases.folder(VARIANTS + "/" + variant));
       assertEquals(variant.startsWith("base") ? 39 : 41, other.parameters().size(), variant);
-      other.parameters().forEach(
-          (name, array) -> assertEquals(plain.parameters().get(name), array, variant + name));
+      other
+          .parameters()
+          .forEach(
+              (name, array) -> assertEquals(plain.parameters().get(name), array, variant + name));
     }
   }
 
   @ParameterizedTest
   @CsvSource({
-    "bert-gelu-new, GELU_TANH, 1e-12", "bert-relu, RELU, 1e-12", "bert-no-pooler, GELU_ERF, 1e-3"
+    "bert-gelu-new, GELU_TANH, 1e-12",
+    "bert-relu, RELU, 1e-12",
+    "bert-no-pooler, GELU_ERF, 1e-3"
   })
   void obeysActivationAndEpsilon(String name, Architecture.Activation activation, double eps) {
     final Path folder = Cases.folder("encoders/" + name);
@@ -151,8 +170,7 @@ class HuggingFaceFolderTest {
         Head.Kind.MULTI_LABEL, read(heads.resolve("multilabel")).head().orElseThrow().kind());
     final List<String> messages = new ArrayList<>();
     for (final String other : List.of("tokcls", "qa", "mlm")) {
-      final Checkpoint model =
-          HuggingFaceFolder.read(heads.resolve(other), new Recorder(messages));
+      final Checkpoint model = HuggingFaceFolder.read(heads.resolve(other), new Recorder(messages));
       assertEquals(Optional.empty(), model.head(), other);
       assertFalse(model.parameters().containsKey("classifier.weight"));
       assertEquals(5 + 2 * 16, model.parameters().size());
@@ -209,10 +227,18 @@ class HuggingFaceFolderTest {
             });
     final String message =
         Cases.refused(
-            () -> read(folder), "config.json", "'model_type' is \"roberta\"", "\"bert\"",
-            "'hidden_act' is \"silu\"", "gelu_new", "'layer_norm_eps' is 0",
-            "'num_attention_heads' is 4", "15", "'vocab_size' is \"many\"",
-            "'intermediate_size' is missing", "'bantam_pooling' is \"max\"");
+            () -> read(folder),
+            "config.json",
+            "'model_type' is \"roberta\"",
+            "\"bert\"",
+            "'hidden_act' is \"silu\"",
+            "gelu_new",
+            "'layer_norm_eps' is 0",
+            "'num_attention_heads' is 4",
+            "15",
+            "'vocab_size' is \"many\"",
+            "'intermediate_size' is missing",
+            "'bantam_pooling' is \"max\"");
     assertFalse(message.contains("relative_key"), "not a BERT anyway: " + message);
     final Path bert = edited(c -> c.put("position_embedding_type", "relative_key"));
     Cases.refused(() -> read(bert), "relative_key", "absolute");
@@ -221,8 +247,15 @@ class HuggingFaceFolderTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "model_type", "hidden_size", "num_attention_heads", "num_hidden_layers", "vocab_size",
-        "max_position_embeddings", "type_vocab_size", "hidden_act", "layer_norm_eps",
+        "model_type",
+        "hidden_size",
+        "num_attention_heads",
+        "num_hidden_layers",
+        "vocab_size",
+        "max_position_embeddings",
+        "type_vocab_size",
+        "hidden_act",
+        "layer_norm_eps",
         "intermediate_size"
       })
   void everyMissingKeyIsNamed(String key) throws IOException {
@@ -232,8 +265,7 @@ class HuggingFaceFolderTest {
 
   @Test
   void labelsAndProblemTypeAreChecked() throws IOException {
-    final Path gap =
-        edited(c -> c.putObject("id2label").put("0", "a").put("2", "b").put("3", "c"));
+    final Path gap = edited(c -> c.putObject("id2label").put("0", "a").put("2", "b").put("3", "c"));
     Cases.refused(() -> read(gap), "id2label");
     final Path two = edited(c -> c.putObject("id2label").put("0", "a").put("1", "b"));
     Cases.refused(() -> read(two), "classifier.weight", "[3, 15]", "[2, 15]");
@@ -333,12 +365,13 @@ class HuggingFaceFolderTest {
     final Path path = folder.resolve("model.safetensors");
     final SafetensorsWriter writer = new SafetensorsWriter();
     try (SafetensorsFile file = SafetensorsFile.open(path)) {
-      file.entries().forEach(
-          (name, entry) -> {
-            if (!name.equals(removed)) {
-              writer.add(name, entry.type(), entry.shape(), file.bytes(name));
-            }
-          });
+      file.entries()
+          .forEach(
+              (name, entry) -> {
+                if (!name.equals(removed)) {
+                  writer.add(name, entry.type(), entry.shape(), file.bytes(name));
+                }
+              });
     }
     added.forEach(
         (name, values) ->
@@ -353,7 +386,10 @@ class HuggingFaceFolderTest {
 
   private static double tolerance(Path folder, String name) {
     return Cases.json(folder.resolve("case.json"))
-        .path("tolerance").path(name).path("abs").doubleValue();
+        .path("tolerance")
+        .path(name)
+        .path("abs")
+        .doubleValue();
   }
 
   private static int[] count(Encoding e) {
@@ -383,6 +419,7 @@ class HuggingFaceFolderTest {
   }
 
   /** The visible tokens of a case's batch. */
+  @SuppressWarnings("ArrayRecordComponent") // test data
   record Inputs(int[][] ids, int[][] types, int[][] positions) {
     static Inputs of(SafetensorsFile file) {
       final long[][] ids = longs(file, "input_ids");

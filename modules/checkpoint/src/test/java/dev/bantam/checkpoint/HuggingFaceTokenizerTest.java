@@ -42,7 +42,8 @@ class HuggingFaceTokenizerTest {
     final Encoding encoding = tokenizer.encode(text, LONG);
     assertArrayEquals(Cases.ints(row.path("ids")), encoding.ids(), text);
     assertArrayEquals(new int[encoding.length()], encoding.typeIds(), text);
-    final JsonNode offsets = row.has("offsets_utf16") ? row.get("offsets_utf16") : row.get("offsets");
+    final JsonNode offsets =
+        row.has("offsets_utf16") ? row.get("offsets_utf16") : row.get("offsets");
     if (offsets != null) {
       final AlignedEncoding aligned = tokenizer.encodeAligned(text, LONG);
       for (int i = 0; i < encoding.length(); i++) {
@@ -110,8 +111,7 @@ class HuggingFaceTokenizerTest {
     for (int max = 3; max <= 12; max++) {
       try (var native0 =
           ai.djl.huggingface.tokenizers.HuggingFaceTokenizer.newInstance(
-              file,
-              Map.of("truncation", "LONGEST_FIRST", "maxLength", Integer.toString(max)))) {
+              file, Map.of("truncation", "LONGEST_FIRST", "maxLength", Integer.toString(max)))) {
         for (int a = 0; a < 9; a++) {
           for (int b = 0; b < 9; b++) {
             final String first = "a b c d e f g h".substring(0, Math.max(0, 2 * a - 1));
@@ -133,8 +133,7 @@ class HuggingFaceTokenizerTest {
     final Path file =
         Cases.folder("encoders/sentence-encoder-mean/model").resolve("tokenizer.json");
     assertEquals(7, Cases.json(file).path("truncation").path("max_length").intValue());
-    final HuggingFaceTokenizer tokenizer =
-        new HuggingFaceTokenizer("t", Files.readAllBytes(file));
+    final HuggingFaceTokenizer tokenizer = new HuggingFaceTokenizer("t", Files.readAllBytes(file));
     assertEquals(2, tokenizer.encode("", 12).length());
     assertTrue(tokenizer.encode("the film was bad the film was bad", 12).length() > 7);
     assertArrayEquals(Files.readAllBytes(file), tokenizer.file());

@@ -33,8 +33,7 @@ class MavenArtifactsTest {
     assertEquals(SMALL.bytes(), Files.size(jar));
     assertEquals(jar, artifacts.resolve(SMALL));
     try (Stream<Path> notes = Files.list(temp.resolve("verified-jars"))) {
-      assertEquals(
-          List.of(SMALL.sha256()), notes.map(p -> p.getFileName().toString()).toList());
+      assertEquals(List.of(SMALL.sha256()), notes.map(p -> p.getFileName().toString()).toList());
     }
   }
 
@@ -95,8 +94,7 @@ class MavenArtifactsTest {
     assertEquals(
         Path.of("/own"),
         CacheFolder.path(Map.of("XDG_CACHE_HOME", "/x", "BANTAM_CACHE", "/own"), "Linux", "/h"));
-    assertEquals(
-        Path.of("/h/Library/Caches/bantam"), CacheFolder.path(Map.of(), "Mac OS X", "/h"));
+    assertEquals(Path.of("/h/Library/Caches/bantam"), CacheFolder.path(Map.of(), "Mac OS X", "/h"));
     assertEquals(
         Path.of("/l/bantam/cache"),
         CacheFolder.path(Map.of("LOCALAPPDATA", "/l"), "Windows 11", "/h"));

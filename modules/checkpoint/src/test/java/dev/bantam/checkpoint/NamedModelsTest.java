@@ -46,7 +46,8 @@ class NamedModelsTest {
     assertEquals(2, a.tokenTypes());
     assertEquals(384, a.hiddenSize());
     assertEquals(32, a.headSize());
-    assertEquals(java.util.Collections.nCopies(6, new Architecture.LayerShape(12, 1536)), a.layers());
+    assertEquals(
+        java.util.Collections.nCopies(6, new Architecture.LayerShape(12, 1536)), a.layers());
     assertEquals(Architecture.Activation.GELU_ERF, a.activation());
     assertEquals(1e-12, a.layerNormEps());
     assertFalse(a.pooler());
@@ -120,7 +121,8 @@ class NamedModelsTest {
     Cases.refused(() -> Models.open("no/such.onnx", Models.Options.DEFAULT), "no/such.onnx");
     Cases.refused(
         () -> Models.open(CASE.resolve("case.json").toString(), Models.Options.DEFAULT),
-        "case.json", "neither");
+        "case.json",
+        "neither");
   }
 
   @Test
@@ -143,28 +145,27 @@ class NamedModelsTest {
     assertEquals(model.architecture().layers().subList(0, 2), small.architecture().layers());
     assertEquals(5 + 2 * 16, small.parameters().size());
     assertEquals(model.tokenizer(), small.tokenizer());
-    assertEquals(
-        small.provenance().sha256(), Models.random(model, 2, 7).provenance().sha256());
-    assertNotEquals(
-        small.provenance().sha256(), Models.random(model, 2, 8).provenance().sha256());
+    assertEquals(small.provenance().sha256(), Models.random(model, 2, 7).provenance().sha256());
+    assertNotEquals(small.provenance().sha256(), Models.random(model, 2, 8).provenance().sha256());
     // a tensor does not depend on how many layers follow
     final String query = "encoder.layer.0.attention.self.query.weight";
-    assertEquals(
-        small.parameters().get(query), Models.random(model, 1, 7).parameters().get(query));
+    assertEquals(small.parameters().get(query), Models.random(model, 1, 7).parameters().get(query));
     final INDArray words = small.parameters().get("embeddings.word_embeddings.weight");
     final double[] moments = moments(words);
     // 11.7 million draws: six standard errors of mean and deviation
-    assertEquals(0, moments[0], 6 * 0.02 / Math.sqrt(words.length()));
+    assertEquals(0, moments[0], 6 * 0.02 / Math.sqrt((double) words.length()));
     assertEquals(0.02, moments[1], 6 * 0.02 / Math.sqrt(2.0 * words.length()));
-    assertEquals(0.6827, moments[2], 6 * 0.466 / Math.sqrt(words.length()));
-    small.parameters().forEach(
-        (name, array) -> {
-          if (name.endsWith("LayerNorm.weight")) {
-            assertEquals(array.length(), array.sumNumber().longValue(), name);
-          } else if (name.endsWith(".bias")) {
-            assertEquals(0, array.amaxNumber().doubleValue(), name);
-          }
-        });
+    assertEquals(0.6827, moments[2], 6 * 0.466 / Math.sqrt((double) words.length()));
+    small
+        .parameters()
+        .forEach(
+            (name, array) -> {
+              if (name.endsWith("LayerNorm.weight")) {
+                assertEquals(array.length(), array.sumNumber().longValue(), name);
+              } else if (name.endsWith(".bias")) {
+                assertEquals(0, array.amaxNumber().doubleValue(), name);
+              }
+            });
   }
 
   /** Mean, standard deviation, and the share within one deviation of 0.02. */

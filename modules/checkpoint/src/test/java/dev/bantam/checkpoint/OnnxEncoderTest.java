@@ -48,16 +48,11 @@ class OnnxEncoderTest {
     try (SafetensorsFile tensors = SafetensorsFile.open(CASE.resolve("tensors.safetensors"))) {
       final INDArray expected = tensors.floats("expected.last_hidden_state.fp32");
       final var inputs = inputs(tensors);
-      final ReferenceBert bert =
-          new ReferenceBert(encoder.architecture(), encoder.parameters());
+      final ReferenceBert bert = new ReferenceBert(encoder.architecture(), encoder.parameters());
       for (int b = 0; b < inputs.ids().length; b++) {
         final double[][] hidden = inputs.hidden(bert, b);
         for (int t = 0; t < hidden.length; t++) {
-          final double[] want =
-              expected
-                  .slice(b)
-                  .getRow(inputs.positions()[b][t])
-                  .toDoubleVector();
+          final double[] want = expected.slice(b).getRow(inputs.positions()[b][t]).toDoubleVector();
           assertArrayEquals(want, hidden[t], 2e-5, "row " + b + " token " + t);
         }
       }
@@ -165,7 +160,9 @@ class OnnxEncoderTest {
 
   @ParameterizedTest
   @CsvSource({
-    "dynamic-int8, MatMulInteger", "qdq-int8, DequantizeLinear", "matmulnbits-int4, MatMulNBits"
+    "dynamic-int8, MatMulInteger",
+    "qdq-int8, DequantizeLinear",
+    "matmulnbits-int4, MatMulNBits"
   })
   void refusesQuantizedFiles(String name, String operator) throws IOException {
     final byte[] bytes = Files.readAllBytes(CASE.resolve(name + ".onnx"));
@@ -187,8 +184,7 @@ class OnnxEncoderTest {
                 case "missing" -> initializer(graph, bias).setName("encoder.layer.1.other");
                 case "short" -> initializer(graph, bias).setDims(0, 4000);
                 case "half" ->
-                    initializer(graph, bias)
-                        .setDataType(Onnx.TensorProto.DataType.FLOAT16_VALUE);
+                    initializer(graph, bias).setDataType(Onnx.TensorProto.DataType.FLOAT16_VALUE);
                 case "renamed" ->
                     graph.getNodeBuilderList().stream()
                         .filter(n -> n.getName().endsWith("1/attention/self/key/MatMul"))

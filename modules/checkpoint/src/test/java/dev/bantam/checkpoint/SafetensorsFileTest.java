@@ -23,7 +23,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 class SafetensorsFileTest {
   @TempDir Path temp;
 
-  /** Malformed and awkward files, with what the reference reader (safetensors 0.8) did with them. */
+  /**
+   * Malformed and awkward files, with what the reference reader (safetensors 0.8) did with them.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"safetensors-files-s1", "safetensors-files-s2"})
   void refusesAndAcceptsWhatTheReferenceDoes(String name) {
@@ -65,8 +67,10 @@ class SafetensorsFileTest {
         checkValues(file, entry, tensor.getValue().path("values"), path);
       }
       final Map<String, String> metadata = new TreeMap<>();
-      expected.path("metadata").properties().forEach(
-          e -> metadata.put(e.getKey(), e.getValue().asText()));
+      expected
+          .path("metadata")
+          .properties()
+          .forEach(e -> metadata.put(e.getKey(), e.getValue().asText()));
       assertEquals(metadata, new TreeMap<>(file.metadata()));
     }
   }
@@ -99,12 +103,21 @@ class SafetensorsFileTest {
     final long elements = 3L << 29; // 6 GiB of F32
     final Path path = temp.resolve("large.safetensors");
     final byte[] json =
-        ("{\"big\":{\"dtype\":\"F32\",\"shape\":[" + elements + "],\"data_offsets\":[0,"
-                + 4 * elements + "]},\"tail\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":["
-                + 4 * elements + "," + (4 * elements + 8) + "]}}")
+        ("{\"big\":{\"dtype\":\"F32\",\"shape\":["
+                + elements
+                + "],\"data_offsets\":[0,"
+                + 4 * elements
+                + "]},\"tail\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":["
+                + 4 * elements
+                + ","
+                + (4 * elements + 8)
+                + "]}}")
             .getBytes(StandardCharsets.UTF_8);
     try (FileChannel channel =
-        FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE,
+        FileChannel.open(
+            path,
+            StandardOpenOption.CREATE_NEW,
+            StandardOpenOption.WRITE,
             StandardOpenOption.SPARSE)) {
       final ByteBuffer head = ByteBuffer.allocate(8 + json.length).order(ByteOrder.LITTLE_ENDIAN);
       channel.write(head.putLong(json.length).put(json).flip(), 0);

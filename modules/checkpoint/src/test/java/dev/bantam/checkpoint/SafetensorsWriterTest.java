@@ -70,8 +70,7 @@ class SafetensorsWriterTest {
   @ParameterizedTest
   @ValueSource(strings = {"1", "1,1", "7,1,5", "13,31", "257,389", "3,2,2,2"})
   void roundTripsAwkwardShapes(String text) {
-    final long[] shape =
-        Stream.of(text.split(",")).mapToLong(Long::parseLong).toArray();
+    final long[] shape = Stream.of(text.split(",")).mapToLong(Long::parseLong).toArray();
     final SplittableRandom random = new SplittableRandom(text.hashCode());
     final INDArray array =
         FloatTensors.create(
