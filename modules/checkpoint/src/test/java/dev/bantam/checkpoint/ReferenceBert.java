@@ -1,5 +1,6 @@
 package dev.bantam.checkpoint;
 
+import java.util.HashMap;
 import java.util.Map;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -7,6 +8,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 final class ReferenceBert {
   private final Architecture a;
   private final Map<String, INDArray> p;
+  private final Map<String, double[][]> matrices = new HashMap<>();
 
   ReferenceBert(Checkpoint checkpoint) {
     this(checkpoint.architecture(), checkpoint.parameters());
@@ -19,13 +21,14 @@ final class ReferenceBert {
 
   /** Hidden states after the last layer, [tokens][hidden]. */
   double[][] forward(int[] ids, int[] types, int[] positions) {
-    final double[][] words = matrix("embeddings.word_embeddings.weight");
+    final INDArray words = p.get("embeddings.word_embeddings.weight");
     final double[][] places = matrix("embeddings.position_embeddings.weight");
     final double[][] kinds = matrix("embeddings.token_type_embeddings.weight");
     double[][] h = new double[ids.length][a.hiddenSize()];
     for (int t = 0; t < ids.length; t++) {
+      final double[] word = words.getRow(ids[t]).toDoubleVector();
       for (int c = 0; c < a.hiddenSize(); c++) {
-        h[t][c] = words[ids[t]][c] + places[positions[t]][c] + kinds[types[t]][c];
+        h[t][c] = word[c] + places[positions[t]][c] + kinds[types[t]][c];
       }
     }
     h = norm(h, "embeddings.LayerNorm");
@@ -157,6 +160,20 @@ final class ReferenceBert {
   }
 
   private double[][] matrix(String name) {
-    return p.get(name).toDoubleMatrix();
+    return matrices.computeIfAbsent(
+        name,
+        n -> {
+          final INDArray array = p.get(n);
+          final double[][] rows = new double[array.rows()][array.columns()];
+          FloatTensors.read(
+              array,
+              (from, tile, count) -> {
+                for (int i = 0; i < count; i++) {
+                  final int at = (int) from + i;
+                  rows[at / array.columns()][at % array.columns()] = tile[i];
+                }
+              });
+          return rows;
+        });
   }
 }
