@@ -57,8 +57,7 @@ final class EmbeddingLayer {
         }
         if (pass.dropout().active()) {
           pass.kernels()
-              .dropout(
-                  tile, rows * d, pass.dropout().at(-1, DROP), row * d, pass.dropout().rate());
+              .dropout(tile, rows * d, pass.dropout().at(-1, DROP), row * d, pass.dropout().rate());
         }
         output.write(row * d, tile, 0, rows * d);
       }
@@ -83,8 +82,7 @@ final class EmbeddingLayer {
     final Partials beta = new Partials(pieces, d);
     Stage.runAll(
         java.util.List.of(
-            (shard, part, worker) ->
-                throughNorm(shard, part, worker, stream, saved, gamma, beta)),
+            (shard, part, worker) -> throughNorm(shard, part, worker, stream, saved, gamma, beta)),
         pass.shards(),
         pass.workers());
     gradients.vector(NORM + ".weight", gamma::total);
@@ -95,13 +93,7 @@ final class EmbeddingLayer {
   }
 
   private void throughNorm(
-      int shard,
-      int part,
-      int worker,
-      Floats stream,
-      Saved saved,
-      Partials gamma,
-      Partials beta) {
+      int shard, int part, int worker, Floats stream, Saved saved, Partials gamma, Partials beta) {
     final int first = pass.shards().firstRow(shard);
     final int count = pass.shards().endRow(shard) - first;
     final int end = first + Shards.share(count, part + 1, pass.shards().parts());
@@ -116,21 +108,12 @@ final class EmbeddingLayer {
       stream.read(row * d, tile, 0, rows * d);
       if (pass.dropout().active()) {
         pass.kernels()
-            .dropout(
-                tile, rows * d, pass.dropout().at(-1, DROP), row * d, pass.dropout().rate());
+            .dropout(tile, rows * d, pass.dropout().at(-1, DROP), row * d, pass.dropout().rate());
       }
       saved.normalized().read(row * d, other, 0, rows * d);
       pass.kernels()
           .layerNormBackward(
-              tile,
-              rows,
-              d,
-              other,
-              saved.rstd(),
-              row,
-              norm.gamma,
-              gamma.of(piece),
-              beta.of(piece));
+              tile, rows, d, other, saved.rstd(), row, norm.gamma, gamma.of(piece), beta.of(piece));
       stream.write(row * d, tile, 0, rows * d);
     }
   }

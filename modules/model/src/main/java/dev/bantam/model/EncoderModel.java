@@ -107,8 +107,7 @@ public final class EncoderModel implements Model<Batch> {
     final Map<String, INDArray> all = new LinkedHashMap<>(parameters);
     all.put(PooledHead.WEIGHT, weight);
     all.put(PooledHead.BIAS, bias);
-    return new EncoderModel(
-        architecture, Optional.of(newHead), newPooling, all, workers, kernels);
+    return new EncoderModel(architecture, Optional.of(newHead), newPooling, all, workers, kernels);
   }
 
   private LinearOperator operator(String name) {
@@ -155,8 +154,7 @@ public final class EncoderModel implements Model<Batch> {
     Floats input = memory.embedded();
     for (int i = 0; i < architecture.layers().size(); i++) {
       final LayerBuffers buffers = memory.layer(i);
-      stages.addAll(
-          new LayerForward(pass, i, weights(i), buffers, input, shape).stages());
+      stages.addAll(new LayerForward(pass, i, weights(i), buffers, input, shape).stages());
       input = buffers.output;
     }
     Stage.runAll(stages, pass.shards(), workers);
@@ -248,16 +246,14 @@ public final class EncoderModel implements Model<Batch> {
     final float[] dropped = pooled.clone();
     final Outputs outputs = top.classify(dropped);
     final float[] gradient = new float[outputs.values().length];
-    final double value =
-        loss.apply(outputs.values(), outputs.rows(), outputs.columns(), gradient);
+    final double value = loss.apply(outputs.values(), outputs.rows(), outputs.columns(), gradient);
     gradients.to(sink);
     final BackwardBuffers buffers = memory.backward();
     top.backward(gradient, dropped, pooled, hidden, buffers.stream, gradients);
     final int lowest = lowestLayerWanted(sink);
     for (int i = architecture.layers().size() - 1; i >= lowest; i--) {
       final Floats input = i == 0 ? memory.embedded() : memory.layer(i - 1).output;
-      new LayerBackward(
-              pass, i, weights(i), memory.layer(i), buffers, input, shape, gradients)
+      new LayerBackward(pass, i, weights(i), memory.layer(i), buffers, input, shape, gradients)
           .run();
     }
     if (lowest == 0) {

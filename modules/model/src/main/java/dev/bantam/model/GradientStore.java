@@ -29,7 +29,8 @@ final class GradientStore {
   /** The gradient's memory; whoever asks overwrites all of it and then calls {@link #done}. */
   Floats matrix(String name) {
     return memory.computeIfAbsent(
-        name, n -> Floats.of(Nd4j.zeros(parameters.apply(n).dataType(), parameters.apply(n).shape())));
+        name,
+        n -> Floats.of(Nd4j.zeros(parameters.apply(n).dataType(), parameters.apply(n).shape())));
   }
 
   void done(String name) {

@@ -106,8 +106,7 @@ final class LayerBackward {
                     LayerForward.DROP_ATTENTION,
                     new Partials[] {attentionGamma, attentionBeta, attentionBias}),
             (shard, part, worker) ->
-                multiply(
-                    weights.attentionOutput, buffers.block, buffers.context, 0f, shard, part),
+                multiply(weights.attentionOutput, buffers.block, buffers.context, 0f, shard, part),
             this::throughAttention,
             this::throughProjections,
             this::projectionBias),
@@ -164,8 +163,7 @@ final class LayerBackward {
       final Floats gradient = gradients.matrix(product.name());
       final int outputs = product.operator().outputs();
       for (int from = 0; from < outputs; from += GRADIENT_ROWS) {
-        pieces.add(
-            new Piece(product, gradient, from, Math.min(outputs, from + GRADIENT_ROWS)));
+        pieces.add(new Piece(product, gradient, from, Math.min(outputs, from + GRADIENT_ROWS)));
       }
     }
     final int tokens = pass.batch().tokens();
@@ -246,8 +244,7 @@ final class LayerBackward {
               partials[1].of(piece));
       buffers.stream.write(row * d, tile, 0, rows * d);
       if (dropout.active()) {
-        pass.kernels()
-            .dropout(tile, rows * d, dropout.at(layer, site), row * d, dropout.rate());
+        pass.kernels().dropout(tile, rows * d, dropout.at(layer, site), row * d, dropout.rate());
       }
       pass.kernels().addColumnSums(tile, rows, d, partials[2].of(piece), 0);
       buffers.block.write(row * d, tile, 0, rows * d);

@@ -34,8 +34,7 @@ final class LayerBuffers {
   /**
    * @param forBackward whether to make room for what only the backward needs
    */
-  LayerBuffers(
-      int tokens, int width, int d, int f, int scoreElements, boolean forBackward) {
+  LayerBuffers(int tokens, int width, int d, int f, int scoreElements, boolean forBackward) {
     queryKeyValue = Floats.zeros(tokens, 3L * width);
     context = Floats.zeros(tokens, width);
     attention = Floats.zeros(tokens, d);
@@ -53,8 +52,15 @@ final class LayerBuffers {
   void close() {
     for (Floats floats :
         new Floats[] {
-          queryKeyValue, probabilities, context, attention, attentionNormalized, before, hidden,
-          output, outputNormalized
+          queryKeyValue,
+          probabilities,
+          context,
+          attention,
+          attentionNormalized,
+          before,
+          hidden,
+          output,
+          outputNormalized
         }) {
       if (floats != null) {
         floats.close();

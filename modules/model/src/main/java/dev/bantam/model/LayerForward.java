@@ -51,8 +51,7 @@ final class LayerForward {
   }
 
   /** What every layer of an encoder shares. */
-  record EncoderShape(
-      int hiddenSize, int headSize, Kernels.Activation activation, double eps) {
+  record EncoderShape(int hiddenSize, int headSize, Kernels.Activation activation, double eps) {
     static Kernels.Activation kernel(Activation activation) {
       return switch (activation) {
         case GELU_ERF -> Kernels.Activation.GELU_ERF;
@@ -67,8 +66,7 @@ final class LayerForward {
         this::project,
         this::attend,
         (shard, part, worker) ->
-            multiply(
-                weights.attentionOutput, buffers.context, buffers.attention, shard, part),
+            multiply(weights.attentionOutput, buffers.context, buffers.attention, shard, part),
         (shard, part, worker) ->
             addAndNormalize(
                 shard,
@@ -121,8 +119,7 @@ final class LayerForward {
     int column = 0;
     for (LinearOperator operator :
         new LinearOperator[] {weights.query, weights.key, weights.value}) {
-      final Matrix y =
-          new Matrix(buffers.queryKeyValue, row * 3 * width + column, 3 * width);
+      final Matrix y = new Matrix(buffers.queryKeyValue, row * 3 * width + column, 3 * width);
       operator.forward(x, rows, y, from, to);
       addBias(y, rows, from, to, weights.queryKeyValueBias, column, worker);
       column += width;
@@ -172,9 +169,7 @@ final class LayerForward {
     final Matrix scores =
         pass.keep()
             ? new Matrix(
-                buffers.probabilities,
-                pass.firstScore()[sequence] * heads + head * n * n,
-                n)
+                buffers.probabilities, pass.firstScore()[sequence] * heads + head * n * n, n)
             : new Matrix(scratch.square(0, n * n), 0, n);
     Blas.gemm(false, true, n, n, headSize, 1f, q, k, 0f, scores);
     final boolean drop = pass.dropout().active();
@@ -242,8 +237,7 @@ final class LayerForward {
       }
       residual.read(row * d, other, 0, rows * d);
       pass.kernels().add(tile, other, rows * d);
-      pass.kernels()
-          .layerNorm(tile, rows, d, norm.gamma, norm.beta, eps, other, rstd, row);
+      pass.kernels().layerNorm(tile, rows, d, norm.gamma, norm.beta, eps, other, rstd, row);
       y.write(row * d, tile, 0, rows * d);
       if (pass.keep()) {
         normalized.write(row * d, other, 0, rows * d);

@@ -17,8 +17,7 @@ public final class ParameterShapes {
   private ParameterShapes() {}
 
   /** Name to shape, in the order of a Hugging Face state dictionary. */
-  public static Map<String, long[]> of(
-      Architecture a, Optional<Head> head, Pooling pooling) {
+  public static Map<String, long[]> of(Architecture a, Optional<Head> head, Pooling pooling) {
     final Map<String, long[]> shapes = new LinkedHashMap<>();
     final long d = a.hiddenSize();
     shapes.put(EmbeddingLayer.WORD, new long[] {a.vocabularySize(), d});

@@ -42,8 +42,7 @@ record Pass(
   static int[] scoreOffsets(Batch batch) {
     final int[] from = new int[batch.sequences() + 1];
     for (int s = 0; s < batch.sequences(); s++) {
-      from[s + 1] =
-          Math.addExact(from[s], Math.multiplyExact(batch.length(s), batch.length(s)));
+      from[s + 1] = Math.addExact(from[s], Math.multiplyExact(batch.length(s), batch.length(s)));
     }
     return from;
   }

@@ -29,8 +29,7 @@ final class PassMemory {
 
   void reserve(Pass pass) {
     final int heads = width / architecture.headSize();
-    final int neededScores =
-        Math.multiplyExact(pass.firstScore()[pass.batch().sequences()], heads);
+    final int neededScores = Math.multiplyExact(pass.firstScore()[pass.batch().sequences()], heads);
     final boolean enough =
         layers != null
             && tokens >= pass.batch().tokens()

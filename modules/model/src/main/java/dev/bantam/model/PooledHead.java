@@ -70,8 +70,7 @@ final class PooledHead {
     new DenseLinear(parameters.get(POOLER_WEIGHT))
         .forward(new Matrix(x, 0, d), sequences, new Matrix(y, 0, d), 0, d);
     final float[] values = Floats.toArray(y.array());
-    pass.kernels()
-        .addBias(values, sequences, d, Floats.toArray(parameters.get(POOLER_BIAS)), 0);
+    pass.kernels().addBias(values, sequences, d, Floats.toArray(parameters.get(POOLER_BIAS)), 0);
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) StrictMath.tanh(values[i]);
     }
@@ -203,9 +202,7 @@ final class PooledHead {
       for (int t = 0; t < n; t++) {
         for (int i = 0; i < d; i++) {
           row[i] =
-              pooling == Pooling.MEAN
-                  ? dPooled[s * d + i] / n
-                  : t == 0 ? dPooled[s * d + i] : 0f;
+              pooling == Pooling.MEAN ? dPooled[s * d + i] / n : t == 0 ? dPooled[s * d + i] : 0f;
         }
         stream.write((first + t) * d, row, 0, d);
       }

@@ -21,8 +21,7 @@ final class Shards {
     this.offsets = offsets;
     final int sequences = offsets.length - 1;
     final int tokens = offsets[sequences];
-    final int wanted =
-        Math.min(sequences, Math.max(1, Math.min(MOST, tokens / TOKENS_PER_SHARD)));
+    final int wanted = Math.min(sequences, Math.max(1, Math.min(MOST, tokens / TOKENS_PER_SHARD)));
     firstSequence = new int[wanted + 1];
     int sequence = 0;
     for (int shard = 0; shard < wanted; shard++) {

@@ -27,8 +27,7 @@ interface Stage {
     }
     final int parts = shards.parts();
     for (Stage stage : stages) {
-      workers.run(
-          shards.count() * parts, (i, worker) -> stage.run(i / parts, i % parts, worker));
+      workers.run(shards.count() * parts, (i, worker) -> stage.run(i / parts, i % parts, worker));
     }
   }
 }

@@ -31,7 +31,11 @@ class EncoderGoldenTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "bert-with-pooler", "bert-awkward-masks", "bert-gelu-new", "bert-no-pooler", "bert-relu"
+        "bert-with-pooler",
+        "bert-awkward-masks",
+        "bert-gelu-new",
+        "bert-no-pooler",
+        "bert-relu"
       })
   void hiddenStatesAndPooling(String name) {
     final GoldenCase golden = new GoldenCase("encoders/" + name);

@@ -105,8 +105,7 @@ final class GoldenCase {
     final double abs = tolerance(what, "abs");
     final double rel = tolerance(what, "rel");
     for (int i = 0; i < got.length; i++) {
-      assertEquals(
-          expected[i], got[i], abs + rel * Math.abs(expected[i]), label + " element " + i);
+      assertEquals(expected[i], got[i], abs + rel * Math.abs(expected[i]), label + " element " + i);
     }
   }
 

@@ -50,8 +50,7 @@ class GradientGoldenTest {
               final double p = 1 / (1 + Math.exp(-z[i]));
               gradient[i] = (float) ((p - labels[i]) / (rows * columns));
               total -=
-                  (labels[i] * Math.log(p) + (1 - labels[i]) * Math.log(1 - p))
-                      / (rows * columns);
+                  (labels[i] * Math.log(p) + (1 - labels[i]) * Math.log(1 - p)) / (rows * columns);
             }
           }
           case REGRESSION -> {
@@ -126,8 +125,7 @@ class GradientGoldenTest {
     final Checkpoint checkpoint = golden.checkpoint("model");
     final EncoderModel model =
         GoldenCase.model(checkpoint, checkpoint.head(), checkpoint.pooling(), WORKERS);
-    final Loss loss =
-        loss(checkpoint.head().orElseThrow().kind(), golden.numbers("labels"));
+    final Loss loss = loss(checkpoint.head().orElseThrow().kind(), golden.numbers("labels"));
     final Batch batch = golden.batch();
     final Map<String, float[]> gradients = gradients(model, batch, loss);
     final Random random = new Random(5);

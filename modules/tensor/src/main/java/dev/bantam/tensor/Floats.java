@@ -10,9 +10,9 @@ import org.nd4j.linalg.factory.Nd4j;
  * Fast access to the memory of a dense, C-order float32 tensor: bulk copies between it and small
  * heap arrays, and pointers for BLAS.
  *
- * <p>Holds the tensor, because neither a pointer nor a buffer keeps an ND4J array alive. Element
- * by element access to a direct buffer is ten times slower than a bulk copy, so there is none.
- * Safe to use from several threads on disjoint ranges.
+ * <p>Holds the tensor, because neither a pointer nor a buffer keeps an ND4J array alive. Element by
+ * element access to a direct buffer is ten times slower than a bulk copy, so there is none. Safe to
+ * use from several threads on disjoint ranges.
  */
 public final class Floats {
   private final INDArray array;

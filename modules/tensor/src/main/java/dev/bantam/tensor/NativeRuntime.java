@@ -98,9 +98,7 @@ public final class NativeRuntime {
         if (family == 6 && KNOWN_INTEL.contains(model)) {
           return Optional.empty();
         }
-        return avx512
-            ? Optional.of("SkylakeX")
-            : avx2 ? Optional.of("Haswell") : Optional.empty();
+        return avx512 ? Optional.of("SkylakeX") : avx2 ? Optional.of("Haswell") : Optional.empty();
       case "AuthenticAMD":
         return avx2 && family > 25 ? Optional.of("Zen") : Optional.empty();
       default:

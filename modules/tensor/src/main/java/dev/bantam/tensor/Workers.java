@@ -7,8 +7,8 @@ import java.util.concurrent.locks.LockSupport;
 /**
  * A fixed set of threads that run numbered pieces of work; the calling thread is one of them.
  *
- * <p>What the pieces are is decided by the caller from the shape of the data, never from the
- * number of threads, and pieces write to disjoint memory: so results are the same for any number of
+ * <p>What the pieces are is decided by the caller from the shape of the data, never from the number
+ * of threads, and pieces write to disjoint memory: so results are the same for any number of
  * threads. Calls from inside a piece run on the calling thread alone.
  */
 public final class Workers implements AutoCloseable {

@@ -64,8 +64,23 @@ class KernelTwinsTest {
   /** Ordinary values, both zeros, subnormals and the ends of the range. */
   private static float[] awkward(int n) {
     final float[] ends = {
-      0f, -0f, Float.MIN_VALUE, -Float.MIN_VALUE, 1e-30f, -1e-30f, 13f, -13f, 13.0001f, 88f, -88f,
-      3e38f, -3e38f, 1e4f, -1e4f, 5.5f, -5.5f
+      0f,
+      -0f,
+      Float.MIN_VALUE,
+      -Float.MIN_VALUE,
+      1e-30f,
+      -1e-30f,
+      13f,
+      -13f,
+      13.0001f,
+      88f,
+      -88f,
+      3e38f,
+      -3e38f,
+      1e4f,
+      -1e4f,
+      5.5f,
+      -5.5f
     };
     final float[] values = gaussian(n, 4, n);
     for (int i = 0; i < Math.min(n, ends.length); i++) {
@@ -79,10 +94,7 @@ class KernelTwinsTest {
   void activations(Kernels.Activation activation) {
     for (int n : LENGTHS) {
       same((k, x) -> k.activate(activation, x[0], n), awkward(n));
-      same(
-          (k, x) -> k.activateBackward(activation, x[0], x[1], n),
-          awkward(n),
-          gaussian(n, 1, 3));
+      same((k, x) -> k.activateBackward(activation, x[0], x[1], n), awkward(n), gaussian(n, 1, 3));
     }
   }
 
@@ -111,7 +123,10 @@ class KernelTwinsTest {
           (k, x) -> k.softmaxBackward(x[0], x[1], 2, n, 0.3f),
           gaussian(n + 2, 1, 9),
           gaussian(n + 2, 1, 10));
-      same((k, x) -> k.addBias(x[0], rows, n, x[1], 1), gaussian(rows * n, 1, 1), gaussian(n + 1, 1, 2));
+      same(
+          (k, x) -> k.addBias(x[0], rows, n, x[1], 1),
+          gaussian(rows * n, 1, 1),
+          gaussian(n + 1, 1, 2));
       same(
           (k, x) -> k.addColumnSums(x[0], rows, n, x[1], 1),
           gaussian(rows * n, 1, 1),

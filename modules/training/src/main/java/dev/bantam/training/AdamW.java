@@ -336,9 +336,7 @@ public final class AdamW implements AutoCloseable {
     slot.v.write(from, tile[3], 0, n);
   }
 
-  /**
-   * The state after the last update. The tensors are live: save them before the next update.
-   */
+  /** The state after the last update. The tensors are live: save them before the next update. */
   public State state() {
     final SortedMap<String, INDArray> moments = new TreeMap<>();
     final SortedMap<String, Long> updates = new TreeMap<>();

@@ -196,9 +196,7 @@ public final class FineTuner {
               .value(task.metric());
       final boolean better =
           epochs.isEmpty()
-              || (task.metric().higherIsBetter()
-                  ? value > bestOf(epochs)
-                  : value < bestOf(epochs));
+              || (task.metric().higherIsBetter() ? value > bestOf(epochs) : value < bestOf(epochs));
       epochs.add(new Epoch(epoch + 1, loss, value));
       progress.message(
           String.format(
@@ -224,8 +222,7 @@ public final class FineTuner {
   }
 
   private AdamW optimizer() {
-    return new AdamW(
-        trainedTensors(), AdamW.Settings.withDecay(settings.weightDecay()), workers);
+    return new AdamW(trainedTensors(), AdamW.Settings.withDecay(settings.weightDecay()), workers);
   }
 
   private Map<String, INDArray> trainedTensors() {
@@ -304,8 +301,7 @@ public final class FineTuner {
   }
 
   private Loss loss(LabelledBatch labelled, Optional<LogitDistillation> distillation) {
-    final Loss labels =
-        TaskLoss.of(task.kind().head(), labelled.labels(), labelled.targets());
+    final Loss labels = TaskLoss.of(task.kind().head(), labelled.labels(), labelled.targets());
     return distillation.map(d -> d.loss(labels, labelled.rows())).orElse(labels);
   }
 

@@ -42,8 +42,7 @@ public record FineTuning(
     if (!good) {
       throw new BantamException(
           ExitCode.BAD_FILE,
-          String.format(
-              Locale.ROOT, "finetune: '%s' is %s and must be %s.", name, value, range));
+          String.format(Locale.ROOT, "finetune: '%s' is %s and must be %s.", name, value, range));
     }
   }
 }

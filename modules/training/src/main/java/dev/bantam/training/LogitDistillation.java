@@ -4,8 +4,8 @@ import dev.bantam.model.Loss;
 import java.util.Arrays;
 
 /**
- * Distillation of a teacher's logits, computed once for all training examples: {@code (1 - h) task +
- * h T^2 KL(teacher || student)} (Hinton et al. 2015), the mean over the rows of a batch.
+ * Distillation of a teacher's logits, computed once for all training examples: {@code (1 - h) task
+ * + h T^2 KL(teacher || student)} (Hinton et al. 2015), the mean over the rows of a batch.
  *
  * @param teacher logits of every training example, [examples, columns]
  * @param columns outputs of the head
@@ -13,8 +13,7 @@ import java.util.Arrays;
  * @param temperature T, above 0
  */
 @SuppressWarnings("ArrayRecordComponent") // large, written once
-public record LogitDistillation(
-    float[] teacher, int columns, double hardness, double temperature) {
+public record LogitDistillation(float[] teacher, int columns, double hardness, double temperature) {
   public LogitDistillation {
     if (!(hardness >= 0 && hardness <= 1) || !(temperature > 0)) {
       throw new IllegalArgumentException(

@@ -5,11 +5,11 @@ import java.util.Locale;
 /**
  * The factor that a learning rate is multiplied with, as a function of the update number.
  *
- * <p>Updates count from 0. Every schedule rises as {@code t / w} during its w updates of warm-up, so
- * the first of them has factor 0; without warm-up it starts at 1. T is the number of updates; the
- * last one is {@code t = T - 1}, which is why a decaying schedule does not end at exactly 0. The
- * formulas are those of the Hugging Face transformers library unless a type says otherwise, what
- * happens beyond T included.
+ * <p>Updates count from 0. Every schedule rises as {@code t / w} during its w updates of warm-up,
+ * so the first of them has factor 0; without warm-up it starts at 1. T is the number of updates;
+ * the last one is {@code t = T - 1}, which is why a decaying schedule does not end at exactly 0.
+ * The formulas are those of the Hugging Face transformers library unless a type says otherwise,
+ * what happens beyond T included.
  */
 public sealed interface Schedule {
   /**
@@ -74,9 +74,7 @@ public sealed interface Schedule {
 
     @Override
     public double factor(long t) {
-      return checkUpdate(t) < warmUp
-          ? rising(t, warmUp)
-          : Math.max(0, 1 - (double) t / total);
+      return checkUpdate(t) < warmUp ? rising(t, warmUp) : Math.max(0, 1 - (double) t / total);
     }
   }
 
@@ -93,9 +91,7 @@ public sealed interface Schedule {
 
     @Override
     public double factor(long t) {
-      return checkUpdate(t) < warmUp
-          ? rising(t, warmUp)
-          : halfWave(progress(t, warmUp, total));
+      return checkUpdate(t) < warmUp ? rising(t, warmUp) : halfWave(progress(t, warmUp, total));
     }
   }
 

@@ -300,9 +300,7 @@ public final class VectorKernels implements Kernels {
     FloatVector low = FloatVector.zero(F);
     FloatVector high = FloatVector.zero(F);
     for (int c = 0; c < whole; c += LANES) {
-      low =
-          FloatVector.fromArray(F, x, xFrom + c)
-              .fma(FloatVector.fromArray(F, y, yFrom + c), low);
+      low = FloatVector.fromArray(F, x, xFrom + c).fma(FloatVector.fromArray(F, y, yFrom + c), low);
       if (!WIDE) {
         high =
             FloatVector.fromArray(F, x, xFrom + c + L)
@@ -358,14 +356,12 @@ public final class VectorKernels implements Kernels {
         FloatVector.fromArray(F, normalized, from + c)
             .neg()
             .fma(
-                FloatVector.broadcast(F, meanGn),
-                FloatVector.fromArray(F, dy, from + c).sub(meanG))
+                FloatVector.broadcast(F, meanGn), FloatVector.fromArray(F, dy, from + c).sub(meanG))
             .mul(inverse)
             .intoArray(dy, from + c);
       }
       for (int c = whole; c < columns; c++) {
-        dy[from + c] =
-            inverse * Math.fma(-normalized[from + c], meanGn, dy[from + c] - meanG);
+        dy[from + c] = inverse * Math.fma(-normalized[from + c], meanGn, dy[from + c] - meanG);
       }
     }
   }

@@ -1,0 +1,87 @@
+package dev.bantam.compression;
+
+import dev.bantam.tensor.Floats;
+import dev.bantam.tensor.Seeds;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * A model while steps work on it: its live weights and the forms decided so far.
+ *
+ * <p>A weight that has a form equals what the form restores to, bit for bit: a later step, and the
+ * evaluation, see exactly what the file will give.
+ */
+public final class CompressionState {
+  private final Map<String, INDArray> weights;
+  private final Map<String, CompressedTensor> forms = new LinkedHashMap<>();
+  private final long seed;
+
+  /**
+   * @param weights live tensors of the model by name, changed by steps
+   * @param seed of this run, for draws
+   */
+  public CompressionState(Map<String, INDArray> weights, long seed) {
+    this.weights = Collections.unmodifiableMap(new LinkedHashMap<>(weights));
+    this.seed = seed;
+  }
+
+  /** Names and live tensors, in the model's order. */
+  public Map<String, INDArray> weights() {
+    return weights;
+  }
+
+  /** A copy of one weight, row-major. */
+  public float[] weight(String name) {
+    return Floats.toArray(tensor(name));
+  }
+
+  /** The form decided for a weight, if any. */
+  public Optional<CompressedTensor> form(String name) {
+    return Optional.ofNullable(forms.get(name));
+  }
+
+  /** Decides a form and replaces the live weight by what the form restores to. */
+  public void put(String name, CompressedTensor form) {
+    final INDArray dense = form.dense();
+    final Floats target = Floats.of(tensor(name));
+    if (dense.length() != target.length()) {
+      throw new IllegalArgumentException(
+          "The form of '"
+              + name
+              + "' has "
+              + dense.length()
+              + " of "
+              + target.length()
+              + " values");
+    }
+    target.copy(0, Floats.of(dense), 0, target.length());
+    forms.put(name, form);
+  }
+
+  /** Seed of a draw for one tensor. */
+  public long seed(String tensor, String purpose) {
+    return Seeds.derive(seed, tensor, purpose);
+  }
+
+  /** All weights in their decided forms; what no step touched stays float32. */
+  public CompressedModel finish() {
+    final Map<String, CompressedTensor> all = new LinkedHashMap<>();
+    weights.forEach(
+        (name, tensor) -> {
+          final CompressedTensor form = forms.get(name);
+          all.put(name, form == null ? DenseTensor.float32(tensor) : form);
+        });
+    return new CompressedModel(all);
+  }
+
+  private INDArray tensor(String name) {
+    final INDArray tensor = weights.get(name);
+    if (tensor == null) {
+      throw new IllegalArgumentException("The model has no parameter '" + name + "'");
+    }
+    return tensor;
+  }
+}

@@ -1,0 +1,159 @@
+package dev.bantam.export;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.bantam.checkpoint.SafetensorsEntry;
+import dev.bantam.checkpoint.SafetensorsFile;
+import dev.bantam.checkpoint.SafetensorsWriter;
+import dev.bantam.compression.CompressedModel;
+import dev.bantam.compression.CompressedTensor;
+import dev.bantam.compression.StoredEntry;
+import dev.bantam.tensor.BantamException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * A compressed model as one safetensors file.
+ *
+ * <p>Each tensor's entries are stored under its name and their suffix. The metadata key {@value
+ * #KEY} holds JSON: the format's version, the order of the tensors, and the form and attributes of
+ * each. Float32 and float16 tensors have no suffix, so any safetensors reader can load them.
+ */
+public final class PackedFile {
+  /** Name of the metadata entry that describes the tensors. */
+  public static final String KEY = "bantam";
+
+  /** Version of the layout; readers refuse later ones. */
+  public static final int VERSION = 1;
+
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private PackedFile() {}
+
+  /**
+   * Writes a model; the same model gives the same bytes.
+   *
+   * @throws BantamException if the disk is too small or the folder cannot be written
+   */
+  public static SafetensorsWriter.Written write(CompressedModel model, Path file) {
+    final SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    final ObjectNode description = JSON.createObjectNode().put("version", VERSION);
+    final ObjectNode tensors = description.putObject("tensors");
+    model
+        .tensors()
+        .forEach(
+            (name, tensor) -> {
+              final ObjectNode entry = tensors.putObject(name).put("form", tensor.form());
+              new TreeMap<>(tensor.attributes()).forEach(entry::put);
+              for (StoredEntry stored : tensor.encode()) {
+                writer.add(name + stored.suffix(), stored.type(), stored.shape(), stored.bytes());
+              }
+            });
+    return writer.metadata(KEY, description.toString()).write(file);
+  }
+
+  /** Whether a safetensors file was written by this class. */
+  public static boolean isPacked(Path file) {
+    try (SafetensorsFile opened = SafetensorsFile.open(file)) {
+      return opened.metadata().containsKey(KEY);
+    }
+  }
+
+  /**
+   * Reads a model back; every tensor is equal to the one written, bit for bit.
+   *
+   * @throws BantamException (bad input) naming the tensor and what is wrong with it
+   */
+  public static CompressedModel read(Path file) {
+    try (SafetensorsFile opened = SafetensorsFile.open(file)) {
+      final JsonNode description = description(file, opened.metadata().get(KEY));
+      final Map<String, Map<String, StoredEntry>> entries =
+          bySuffix(file, opened, description.path("tensors"));
+      final Map<String, CompressedTensor> tensors = new LinkedHashMap<>();
+      description
+          .path("tensors")
+          .fields()
+          .forEachRemaining(
+              field ->
+                  tensors.put(
+                      field.getKey(), tensor(file, field.getKey(), field.getValue(), entries)));
+      return new CompressedModel(tensors);
+    }
+  }
+
+  private static JsonNode description(Path file, String text) {
+    if (text == null) {
+      throw BantamException.badInput(
+          file + " is not a packed Bantam file: its metadata has no entry '" + KEY + "'.");
+    }
+    try {
+      final JsonNode description = JSON.readTree(text);
+      final int version = description.path("version").asInt(-1);
+      if (version != VERSION || !description.path("tensors").isObject()) {
+        throw BantamException.badInput(
+            file
+                + " has packed layout version "
+                + version
+                + ", but this Bantam reads version "
+                + VERSION
+                + ". Use the Bantam that wrote it, or a later one.");
+      }
+      return description;
+    } catch (JsonProcessingException e) {
+      throw BantamException.badInput(
+          file + ": the metadata entry '" + KEY + "' is not JSON: " + e.getOriginalMessage(), e);
+    }
+  }
+
+  /** Stored entries of each described tensor; an entry that belongs to none is an error. */
+  private static Map<String, Map<String, StoredEntry>> bySuffix(
+      Path file, SafetensorsFile opened, JsonNode tensors) {
+    final Map<String, Map<String, StoredEntry>> found = new TreeMap<>();
+    final List<String> strangers = new ArrayList<>();
+    for (Map.Entry<String, SafetensorsEntry> entry : opened.entries().entrySet()) {
+      final String stored = entry.getKey();
+      // a tensor's name is the longest described prefix that ends the name or stands before a dot
+      String owner = stored;
+      while (!tensors.has(owner) && owner.contains(".")) {
+        owner = owner.substring(0, owner.lastIndexOf('.'));
+      }
+      if (!tensors.has(owner)) {
+        strangers.add("'" + stored + "'");
+        continue;
+      }
+      final String suffix = stored.substring(owner.length());
+      found
+          .computeIfAbsent(owner, o -> new TreeMap<>())
+          .put(
+              suffix,
+              StoredEntry.read(
+                  suffix, entry.getValue().type(), entry.getValue().shape(), opened.bytes(stored)));
+    }
+    if (!strangers.isEmpty()) {
+      throw BantamException.badInput(
+          file + " holds entries of no described tensor: " + String.join(", ", strangers) + ".");
+    }
+    return found;
+  }
+
+  private static CompressedTensor tensor(
+      Path file, String name, JsonNode description, Map<String, Map<String, StoredEntry>> entries) {
+    final Map<String, String> attributes = new TreeMap<>();
+    description
+        .fields()
+        .forEachRemaining(field -> attributes.put(field.getKey(), field.getValue().asText()));
+    final String form = attributes.remove("form");
+    try {
+      return CompressedTensor.decode(form, attributes, entries.getOrDefault(name, Map.of()));
+    } catch (BantamException e) {
+      throw new BantamException(
+          e.exitCode(), file + ": tensor '" + name + "': " + e.getMessage(), e);
+    }
+  }
+}

@@ -1,0 +1,119 @@
+package dev.bantam.pruning;
+
+import dev.bantam.checkpoint.SafetensorsType;
+import dev.bantam.compression.CompressedTensor;
+import dev.bantam.compression.CompressedTensors;
+import dev.bantam.compression.CompressionState;
+import dev.bantam.compression.Settings;
+import dev.bantam.compression.Step;
+import dev.bantam.compression.StepFactory;
+import dev.bantam.compression.StepLog;
+import dev.bantam.compression.TensorSelector;
+import dev.bantam.compression.WeightErrors;
+import dev.bantam.tensor.Floats;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * Removes the weights of smallest magnitude, without moving the others: the baseline of every
+ * pruning method.
+ *
+ * @param selector the matrices that are pruned
+ * @param sparsity share of their weights to zero, in [0, 1); round(sparsity * weights) exactly
+ * @param scope whether weights compete over all matrices or within each
+ */
+public record MagnitudePruning(TensorSelector selector, double sparsity, Scope scope)
+    implements Step {
+  /** Where weights compete. */
+  public enum Scope {
+    /** Over all selected matrices. */
+    GLOBAL,
+    /** Within each matrix. */
+    LAYER
+  }
+
+  /** Reads {@code prune: {method: magnitude, ...}}. */
+  public static final class Factory implements StepFactory {
+    @Override
+    public String step() {
+      return "prune";
+    }
+
+    @Override
+    public String method() {
+      return "magnitude";
+    }
+
+    @Override
+    public boolean isDefault() {
+      return true;
+    }
+
+    @Override
+    public Step parse(Settings settings) {
+      return new MagnitudePruning(
+          TensorSelector.read(settings),
+          settings.number("sparsity", 0, Math.nextDown(1.0), null),
+          settings.choice("scope", Scope.class, Scope.GLOBAL));
+    }
+  }
+
+  public MagnitudePruning {
+    Objects.requireNonNull(selector, "selector");
+    Objects.requireNonNull(scope, "scope");
+    if (!(sparsity >= 0 && sparsity < 1)) {
+      throw new IllegalArgumentException("sparsity is a share in [0, 1): " + sparsity);
+    }
+  }
+
+  @Override
+  public List<StepProblem> check(Map<String, long[]> shapes) {
+    return selector.check(shapes);
+  }
+
+  @Override
+  public StepLog apply(CompressionState state) {
+    final Map<String, long[]> shapes = new LinkedHashMap<>();
+    state.weights().forEach((name, tensor) -> shapes.put(name, tensor.shape()));
+    final List<String> names = selector.select(shapes);
+    final float[][] weights = new float[names.size()][];
+    long total = 0;
+    for (int i = 0; i < weights.length; i++) {
+      weights[i] = state.weight(names.get(i));
+      total += weights[i].length;
+    }
+    if (scope == Scope.GLOBAL) {
+      SmallestMagnitudes.zero(weights, Math.round(total * sparsity));
+    } else {
+      for (float[] w : weights) {
+        SmallestMagnitudes.zero(new float[][] {w}, Math.round(w.length * sparsity));
+      }
+    }
+    final List<StepLog.Entry> entries = new ArrayList<>();
+    for (int i = 0; i < weights.length; i++) {
+      entries.add(store(state, names.get(i), shapes.get(names.get(i)), weights[i]));
+    }
+    return new StepLog("prune", "magnitude", entries);
+  }
+
+  private StepLog.Entry store(CompressionState state, String name, long[] shape, float[] pruned) {
+    final double error = WeightErrors.relative(state.weight(name), pruned);
+    final CompressedTensor form =
+        CompressedTensors.cheapestSparse(Floats.tensor(pruned, shape), SafetensorsType.F32);
+    state.put(name, form);
+    return new StepLog.Entry(
+        name,
+        String.format(
+            Locale.ROOT,
+            "magnitude %s, stored as %s",
+            scope.name().toLowerCase(Locale.ROOT),
+            form.form()),
+        WeightErrors.sparsity(pruned),
+        form.storedBytes(),
+        error);
+  }
+}
