@@ -2,7 +2,6 @@ package dev.bantam.compression;
 
 import dev.bantam.checkpoint.SafetensorsType;
 import dev.bantam.compression.CompressedTensor.Part;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
@@ -47,13 +46,6 @@ public record StoredEntry(String suffix, SafetensorsType type, long[] shape, byt
   /** Whether a form stores anything under that suffix. */
   public static boolean isSuffix(String suffix) {
     return PARTS.containsKey(suffix);
-  }
-
-  /** As the constructor, with the shape as a reader gives it. */
-  public static StoredEntry read(
-      String suffix, SafetensorsType type, List<Long> shape, byte[] bytes) {
-    return new StoredEntry(
-        suffix, type, shape.stream().mapToLong(Long::longValue).toArray(), bytes);
   }
 
   /** What the bytes are for. */

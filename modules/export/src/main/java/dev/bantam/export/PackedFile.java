@@ -132,7 +132,7 @@ public final class PackedFile {
           .computeIfAbsent(owner, o -> new TreeMap<>())
           .put(
               suffix,
-              StoredEntry.read(
+              new StoredEntry(
                   suffix, entry.getValue().type(), entry.getValue().shape(), opened.bytes(stored)));
     }
     if (!strangers.isEmpty()) {
