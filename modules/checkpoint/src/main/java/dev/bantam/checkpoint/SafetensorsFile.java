@@ -92,6 +92,15 @@ public final class SafetensorsFile implements AutoCloseable {
         path, channel, SafetensorsHeader.parse(json, size - dataStart), dataStart);
   }
 
+  /** SHA-256 of a whole file, lower-case hex. */
+  public static String sha256(Path file) {
+    try {
+      return Hashes.of(file);
+    } catch (IOException e) {
+      throw unreadable(file, e);
+    }
+  }
+
   /** The tensors by name, in the order of the header. */
   public Map<String, SafetensorsEntry> entries() {
     return header.entries();
