@@ -1,0 +1,69 @@
+package dev.bantam.runner.run;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.util.DefaultIndenter;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.bantam.tensor.AtomicFiles;
+import dev.bantam.tensor.BantamException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/** JSON files of a run: the same content gives the same bytes on every system. */
+final class Json {
+  private static final ObjectMapper MAPPER = new ObjectMapper();
+
+  private Json() {}
+
+  static ObjectNode object() {
+    return MAPPER.createObjectNode();
+  }
+
+  static String text(JsonNode node) {
+    final DefaultIndenter lines = new DefaultIndenter("  ", "\n");
+    try {
+      return MAPPER
+              .writer(
+                  new DefaultPrettyPrinter().withObjectIndenter(lines).withArrayIndenter(lines))
+              .writeValueAsString(node)
+          + "\n";
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("A tree of plain values is always written", e);
+    }
+  }
+
+  static void write(Path file, JsonNode node) {
+    AtomicFiles.write(file, text(node));
+  }
+
+  static JsonNode read(Path file) {
+    try {
+      return MAPPER.readTree(Files.readAllBytes(file));
+    } catch (JsonProcessingException e) {
+      throw BantamException.badInput(
+          file + " is damaged: " + e.getOriginalMessage() + ". Delete its folder and run again.",
+          e);
+    } catch (IOException e) {
+      throw BantamException.badInput("Cannot read " + file + ": " + e + ".", e);
+    }
+  }
+
+  static String sha256(JsonNode node) {
+    return sha256(text(node).getBytes(StandardCharsets.UTF_8));
+  }
+
+  static String sha256(byte[] bytes) {
+    try {
+      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("Every Java platform has SHA-256", e);
+    }
+  }
+}
