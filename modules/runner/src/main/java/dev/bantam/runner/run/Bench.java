@@ -94,8 +94,7 @@ final class Bench implements AutoCloseable {
 
   /** Another encoder of the same shape over these weights, which are not copied. */
   EncoderModel encoder(Map<String, INDArray> weights) {
-    return new EncoderModel(
-        model.architecture(), model.head(), model.pooling(), weights, workers);
+    return new EncoderModel(model.architecture(), model.head(), model.pooling(), weights, workers);
   }
 
   /** Copies of tensors, by name. */
@@ -119,8 +118,7 @@ final class Bench implements AutoCloseable {
   /** Training examples of a seed. */
   List<TokenizedExample> train(OptionalInt examples, long seed) {
     final List<Example> all = subject.task().examples(Split.TRAIN);
-    return tokenize(
-        examples.isPresent() ? Examples.select(all, examples.getAsInt(), seed) : all);
+    return tokenize(examples.isPresent() ? Examples.select(all, examples.getAsInt(), seed) : all);
   }
 
   /** The examples of a split that is evaluated, no more than the limit. */

@@ -29,6 +29,17 @@ record Cell(Subject subject, Variant<Step> variant, long seed, int draw, String 
     return isDense(variant);
   }
 
+  /** Cells of one experiment are equal if their names are; comparing models would be dear. */
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Cell cell && cell.name.equals(name);
+  }
+
+  @Override
+  public int hashCode() {
+    return name.hashCode();
+  }
+
   private static boolean isDense(Variant<Step> variant) {
     return variant.name().equals(Variant.DENSE);
   }

@@ -30,8 +30,7 @@ final class Json {
     final DefaultIndenter lines = new DefaultIndenter("  ", "\n");
     try {
       return MAPPER
-              .writer(
-                  new DefaultPrettyPrinter().withObjectIndenter(lines).withArrayIndenter(lines))
+              .writer(new DefaultPrettyPrinter().withObjectIndenter(lines).withArrayIndenter(lines))
               .writeValueAsString(node)
           + "\n";
     } catch (JsonProcessingException e) {

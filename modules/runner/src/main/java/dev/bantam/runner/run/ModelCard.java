@@ -40,7 +40,12 @@ final class ModelCard {
           metric.getValue());
     }
     row(card, "share of the dense " + record.primary() + " kept", "%.4f", 1.0, after / before);
-    row(card, "bytes of model.safetensors", "%.0f", (double) dense.bytes(), (double) record.bytes());
+    row(
+        card,
+        "bytes of model.safetensors",
+        "%.0f",
+        (double) dense.bytes(),
+        (double) record.bytes());
     card.append(
         String.format(
             Locale.ROOT,
@@ -67,7 +72,10 @@ final class ModelCard {
             source.maxLength()));
     card.append("## Sources and licences\n\n");
     card.append(
-        line("Model", source.provenance().source(), source.provenance().licence(),
+        line(
+            "Model",
+            source.provenance().source(),
+            source.provenance().licence(),
             source.provenance().attribution()));
     card.append(line("Data", data.source(), data.licence(), data.attribution()));
     return card.toString();

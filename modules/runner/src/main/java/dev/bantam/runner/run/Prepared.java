@@ -39,6 +39,14 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     return Split.valueOf(experiment.evaluate().split().name());
   }
 
+  /** The dense cell that a cell starts from and is compared with. */
+  Cell dense(Cell cell) {
+    return cells.stream()
+        .filter(c -> c.isDense() && c.subject() == cell.subject() && c.seed() == cell.seed())
+        .findFirst()
+        .orElseThrow();
+  }
+
   /**
    * Opens models and tasks and checks every step against them.
    *
@@ -70,9 +78,17 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     for (Subject subject : subjects) {
       check(file, experiment, subject);
     }
+    final List<Cell> cells = cells(experiment, subjects);
+    if (cells.stream().distinct().count() < cells.size()) {
+      file.settings()
+          .problem(
+              "model",
+              "two of the models (or tasks) have names that give the same folder. Rename one of"
+                  + " their folders.");
+    }
     failures.collect(file.problems()::throwIfAny);
     failures.throwIfAny();
-    return new Prepared(experiment, subjects, cells(experiment, subjects));
+    return new Prepared(experiment, subjects, cells);
   }
 
   private static Checkpoint model(Checkpoint model, RunOptions options) {
@@ -167,8 +183,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     }
     for (String pattern : finetune.freeze()) {
       if (shapes.keySet().stream().noneMatch(name -> TensorSelector.matches(pattern, name))) {
-        file.finetune()
-            .problem("freeze", TensorSelector.matchesNothing(pattern));
+        file.finetune().problem("freeze", TensorSelector.matchesNothing(pattern));
       }
     }
     final Split split = Split.valueOf(experiment.evaluate().split().name());

@@ -82,7 +82,9 @@ final class SavedTraining implements FineTuner.Resume {
                 epoch.path("tune").asDouble()));
       }
       final SortedMap<String, Long> updates = new TreeMap<>();
-      json.path("updates").properties().forEach(e -> updates.put(e.getKey(), e.getValue().asLong()));
+      json.path("updates")
+          .properties()
+          .forEach(e -> updates.put(e.getKey(), e.getValue().asLong()));
       return Optional.of(
           new TrainingState(
               epochs,
