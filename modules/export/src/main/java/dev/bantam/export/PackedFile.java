@@ -78,8 +78,8 @@ public final class PackedFile {
       final Map<String, CompressedTensor> tensors = new LinkedHashMap<>();
       description
           .path("tensors")
-          .fields()
-          .forEachRemaining(
+          .properties()
+          .forEach(
               field ->
                   tensors.put(
                       field.getKey(), tensor(file, field.getKey(), field.getValue(), entries)));
@@ -146,8 +146,8 @@ public final class PackedFile {
       Path file, String name, JsonNode description, Map<String, Map<String, StoredEntry>> entries) {
     final Map<String, String> attributes = new TreeMap<>();
     description
-        .fields()
-        .forEachRemaining(field -> attributes.put(field.getKey(), field.getValue().asText()));
+        .properties()
+        .forEach(field -> attributes.put(field.getKey(), field.getValue().asText()));
     final String form = attributes.remove("form");
     try {
       return CompressedTensor.decode(form, attributes, entries.getOrDefault(name, Map.of()));
