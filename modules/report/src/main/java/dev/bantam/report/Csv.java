@@ -6,8 +6,8 @@ import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.function.Consumer;
 import org.apache.commons.csv.CSVFormat;
-import org.apache.commons.csv.CSVPrinter;
 
 /**
  * The two tables as CSV: RFC 4180 quoting, UTF-8, lines that end in a line feed alone (as in every
@@ -24,14 +24,14 @@ final class Csv {
   static String results(List<Cell> cells) {
     return table(
         csv -> {
-          csv.printRecord(
+          csv.row(
               "experiment", "model", "task", "variant", "seed", "draw", "split", "metric", "value");
           for (Cell cell : cells) {
             if (cell.record().result().isPresent()) {
               final CellId id = cell.record().cell();
               for (Map.Entry<String, Double> metric :
                   cell.record().result().get().metrics().entrySet()) {
-                csv.printRecord(
+                csv.row(
                     text(id.experiment()),
                     text(id.model()),
                     text(id.task()),
@@ -51,7 +51,7 @@ final class Csv {
   static String summary(List<SummaryRow> rows) {
     return table(
         csv -> {
-          csv.printRecord(
+          csv.row(
               "experiment",
               "model",
               "task",
@@ -75,7 +75,7 @@ final class Csv {
               "min",
               "max");
           for (SummaryRow row : rows) {
-            csv.printRecord(
+            csv.row(
                 text(row.experiment()),
                 text(row.model()),
                 text(row.task()),
@@ -114,17 +114,21 @@ final class Csv {
     return value.isPresent() ? Numbers.fixed(value.getAsDouble(), decimals) : "";
   }
 
-  private interface Rows {
-    void print(CSVPrinter csv) throws IOException;
+  /** Receives the rows of one table. */
+  private record Table(StringBuilder out) {
+    // not through a CSVPrinter: its class file carries an annotation that javac cannot resolve
+    void row(Object... values) {
+      try {
+        FORMAT.printRecord(out, values);
+      } catch (IOException e) {
+        throw new UncheckedIOException("A StringBuilder cannot fail", e);
+      }
+    }
   }
 
-  private static String table(Rows rows) {
-    final StringBuilder out = new StringBuilder();
-    try (CSVPrinter csv = new CSVPrinter(out, FORMAT)) {
-      rows.print(csv);
-    } catch (IOException e) {
-      throw new UncheckedIOException("A StringBuilder cannot fail", e);
-    }
-    return out.toString();
+  private static String table(Consumer<Table> rows) {
+    final Table table = new Table(new StringBuilder());
+    rows.accept(table);
+    return table.out.toString();
   }
 }
