@@ -13,7 +13,15 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * stored entries bit for bit: {@code decode(form(), attributes(), encode())} equals it. All forms
  * are immutable; the arrays they hand out are copies or are not written to.
  */
-public sealed interface CompressedTensor permits DenseTensor {
+public sealed interface CompressedTensor
+    permits DenseTensor,
+        BitmaskTensor,
+        IndexTensor,
+        NOfMTensor,
+        GroupedTensor,
+        SparseGroupedTensor,
+        BinaryTensor,
+        TernaryTensor {
 
   /** What a stored byte is for; the rows of every size table. */
   enum Part {

@@ -2,6 +2,7 @@ package dev.bantam.compression;
 
 import dev.bantam.checkpoint.SafetensorsType;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Floats;
 import java.util.Map;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -11,16 +12,45 @@ public final class CompressedTensors {
 
   /**
    * The form of fewest bytes that stores a tensor with zeros exactly: dense, bitmask-sparse or
-   * index-sparse; the first of these among equals.
+   * index-sparse; the first of these among equals. The sparse ones restore a negative zero as +0.
+   *
+   * @param tensor float32, C order
+   * @param values F32, or F16 to round to
    */
   public static CompressedTensor cheapestSparse(INDArray tensor, SafetensorsType values) {
-    return DenseTensor.of(tensor, values);
+    final DenseTensor dense = DenseTensor.of(tensor, values);
+    if (tensor.rank() == 0 || tensor.isEmpty()) {
+      return dense;
+    }
+    final MatrixShape shape = MatrixShape.of(tensor.shape());
+    final SparseValues sparse = SparseValues.of(Floats.toArray(tensor), values);
+    final long mask = BitMask.bytes(shape);
+    final long gaps = Gaps.cost(sparse.kept()).bytes();
+    if (dense.storedBytes() <= sparse.bytes().length + Math.min(mask, gaps)) {
+      return dense;
+    }
+    return mask <= gaps ? BitmaskTensor.of(shape, sparse) : IndexTensor.of(shape, sparse);
+  }
+
+  /**
+   * The form of fewest bytes that restores to the same values as {@code grouped}: itself, or
+   * without the codes of zeros.
+   */
+  public static CompressedTensor cheapestGrouped(GroupedTensor grouped) {
+    return SparseGroupedTensor.ifSmaller(grouped).map(CompressedTensor.class::cast).orElse(grouped);
   }
 
   static CompressedTensor decode(
       String form, Map<String, String> attributes, Map<String, StoredEntry> entries) {
     return switch (form) {
       case DenseTensor.FORM -> DenseTensor.decode(attributes, entries);
+      case BitmaskTensor.FORM -> BitmaskTensor.decode(attributes, entries);
+      case IndexTensor.FORM -> IndexTensor.decode(attributes, entries);
+      case NOfMTensor.FORM -> NOfMTensor.decode(attributes, entries);
+      case GroupedTensor.FORM -> GroupedTensor.decode(attributes, entries);
+      case SparseGroupedTensor.FORM -> SparseGroupedTensor.decode(attributes, entries);
+      case BinaryTensor.FORM -> BinaryTensor.decode(attributes, entries);
+      case TernaryTensor.FORM -> TernaryTensor.decode(attributes, entries);
       default -> throw BantamException.badInput("its form '" + form + "' is not known.");
     };
   }

@@ -1,5 +1,6 @@
 package dev.bantam.compression;
 
+import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Seeds;
 import java.util.Collections;
@@ -36,6 +37,36 @@ public final class CompressionState {
   /** A copy of one weight, row-major. */
   public float[] weight(String name) {
     return Floats.toArray(tensor(name));
+  }
+
+  /**
+   * As {@link #weight}.
+   *
+   * @throws dev.bantam.tensor.BantamException (bad input) if a value is NaN or infinite
+   */
+  public float[] finiteWeight(String name) {
+    final float[] weight = weight(name);
+    for (int i = 0; i < weight.length; i++) {
+      if (!Float.isFinite(weight[i])) {
+        throw BantamException.badInput(
+            "Tensor '"
+                + name
+                + "' holds "
+                + weight[i]
+                + " at position "
+                + i
+                + ", so it cannot be compressed. Repair the model, or list the tensor under"
+                + " 'skip'.");
+      }
+    }
+    return weight;
+  }
+
+  /** Names and shapes, in the model's order. */
+  public Map<String, long[]> shapes() {
+    final Map<String, long[]> shapes = new LinkedHashMap<>();
+    weights.forEach((name, tensor) -> shapes.put(name, tensor.shape()));
+    return shapes;
   }
 
   /** The form decided for a weight, if any. */

@@ -1,8 +1,11 @@
 package dev.bantam.export;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.checkpoint.SafetensorsEntry;
 import dev.bantam.checkpoint.SafetensorsFile;
@@ -32,7 +35,14 @@ public final class PackedFile {
   /** Version of the layout; readers refuse later ones. */
   public static final int VERSION = 1;
 
-  private static final ObjectMapper JSON = new ObjectMapper();
+  /** Most bytes of an entry, the reach of a Java array. */
+  private static final long MAX_BYTES = Integer.MAX_VALUE - 8;
+
+  private static final ObjectMapper JSON =
+      JsonMapper.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build();
 
   private PackedFile() {}
 
@@ -78,8 +88,8 @@ public final class PackedFile {
       final Map<String, CompressedTensor> tensors = new LinkedHashMap<>();
       description
           .path("tensors")
-          .properties()
-          .forEach(
+          .fields()
+          .forEachRemaining(
               field ->
                   tensors.put(
                       field.getKey(), tensor(file, field.getKey(), field.getValue(), entries)));
@@ -94,8 +104,12 @@ public final class PackedFile {
     }
     try {
       final JsonNode description = JSON.readTree(text);
-      final int version = description.path("version").asInt(-1);
-      if (version != VERSION || !description.path("tensors").isObject()) {
+      if (!description.path("version").isInt() || !description.path("tensors").isObject()) {
+        throw BantamException.badInput(
+            file + ": the metadata entry '" + KEY + "' lacks a version or the list of tensors.");
+      }
+      final int version = description.path("version").intValue();
+      if (version != VERSION) {
         throw BantamException.badInput(
             file
                 + " has packed layout version "
@@ -128,6 +142,21 @@ public final class PackedFile {
         continue;
       }
       final String suffix = stored.substring(owner.length());
+      if (!StoredEntry.isSuffix(suffix)) {
+        strangers.add("'" + stored + "'");
+        continue;
+      }
+      if (entry.getValue().bytes() > MAX_BYTES) {
+        throw BantamException.badInput(
+            file
+                + ": '"
+                + stored
+                + "' has "
+                + entry.getValue().bytes()
+                + " bytes, the most is "
+                + MAX_BYTES
+                + ".");
+      }
       found
           .computeIfAbsent(owner, o -> new TreeMap<>())
           .put(
@@ -137,23 +166,44 @@ public final class PackedFile {
     }
     if (!strangers.isEmpty()) {
       throw BantamException.badInput(
-          file + " holds entries of no described tensor: " + String.join(", ", strangers) + ".");
+          file
+              + " holds entries of no described tensor or no known part: "
+              + String.join(", ", strangers)
+              + ".");
     }
     return found;
   }
 
   private static CompressedTensor tensor(
       Path file, String name, JsonNode description, Map<String, Map<String, StoredEntry>> entries) {
-    final Map<String, String> attributes = new TreeMap<>();
-    description
-        .properties()
-        .forEach(field -> attributes.put(field.getKey(), field.getValue().asText()));
-    final String form = attributes.remove("form");
     try {
+      final Map<String, String> attributes = attributes(description);
+      final String form = attributes.remove("form");
+      if (form == null) {
+        throw BantamException.badInput("its description does not say its form.");
+      }
       return CompressedTensor.decode(form, attributes, entries.getOrDefault(name, Map.of()));
     } catch (BantamException e) {
       throw new BantamException(
           e.exitCode(), file + ": tensor '" + name + "': " + e.getMessage(), e);
     }
+  }
+
+  private static Map<String, String> attributes(JsonNode description) {
+    if (!description.isObject()) {
+      throw BantamException.badInput("its description is not a JSON object.");
+    }
+    final Map<String, String> attributes = new TreeMap<>();
+    description
+        .fields()
+        .forEachRemaining(
+            field -> {
+              if (!field.getValue().isTextual()) {
+                throw BantamException.badInput(
+                    "its attribute '" + field.getKey() + "' is not a text.");
+              }
+              attributes.put(field.getKey(), field.getValue().textValue());
+            });
+    return attributes;
   }
 }

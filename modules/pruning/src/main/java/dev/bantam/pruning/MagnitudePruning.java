@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalInt;
 
 /**
  * Removes the weights of smallest magnitude, without moving the others: the baseline of every
@@ -112,6 +113,7 @@ public record MagnitudePruning(TensorSelector selector, double sparsity, Scope s
             "magnitude %s, stored as %s",
             scope.name().toLowerCase(Locale.ROOT),
             form.form()),
+        OptionalInt.empty(),
         WeightErrors.sparsity(pruned),
         form.storedBytes(),
         error);
