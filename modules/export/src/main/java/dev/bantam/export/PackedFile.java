@@ -13,9 +13,11 @@ import dev.bantam.checkpoint.SafetensorsWriter;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.CompressedTensor;
 import dev.bantam.compression.StoredEntry;
+import dev.bantam.compression.TensorSelector;
 import dev.bantam.tensor.BantamException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -68,6 +70,50 @@ public final class PackedFile {
     return writer.metadata(KEY, description.toString()).write(file);
   }
 
+  /**
+   * Bytes of a file by whose they are and what they are for.
+   *
+   * @param group {@code embeddings}, {@code encoder} (the matrices of its layers), {@code head},
+   *     {@code rest}, or {@code file} for the header
+   * @param part a {@link CompressedTensor.Part}, or {@code header}
+   */
+  public record Size(String group, String part, long bytes) {}
+
+  /**
+   * Where the bytes of a written file are; they add up to its length.
+   *
+   * @param fileBytes length of the file
+   */
+  public static List<Size> sizes(CompressedModel model, long fileBytes) {
+    final Map<String, Map<CompressedTensor.Part, Long>> groups = new LinkedHashMap<>();
+    long sum = 0;
+    for (Map.Entry<String, CompressedTensor> tensor : model.tensors().entrySet()) {
+      final Map<CompressedTensor.Part, Long> parts =
+          groups.computeIfAbsent(
+              group(tensor.getKey()), g -> new EnumMap<>(CompressedTensor.Part.class));
+      for (Map.Entry<CompressedTensor.Part, Long> part : tensor.getValue().parts().entrySet()) {
+        parts.merge(part.getKey(), part.getValue(), Long::sum);
+        sum += part.getValue();
+      }
+    }
+    final List<Size> sizes = new ArrayList<>();
+    groups.forEach(
+        (group, parts) ->
+            parts.forEach((part, bytes) -> sizes.add(new Size(group, part.id(), bytes))));
+    sizes.add(new Size("file", "header", fileBytes - sum));
+    return sizes;
+  }
+
+  private static String group(String tensor) {
+    if (TensorSelector.isEncoderMatrix(tensor)) {
+      return "encoder";
+    }
+    if (tensor.matches("embeddings\\.(word|position|token_type)_embeddings\\.weight")) {
+      return "embeddings";
+    }
+    return tensor.startsWith("classifier.") ? "head" : "rest";
+  }
+
   /** Whether a safetensors file was written by this class. */
   public static boolean isPacked(Path file) {
     try (SafetensorsFile opened = SafetensorsFile.open(file)) {
@@ -88,8 +134,8 @@ public final class PackedFile {
       final Map<String, CompressedTensor> tensors = new LinkedHashMap<>();
       description
           .path("tensors")
-          .fields()
-          .forEachRemaining(
+          .properties()
+          .forEach(
               field ->
                   tensors.put(
                       field.getKey(), tensor(file, field.getKey(), field.getValue(), entries)));
@@ -195,8 +241,8 @@ public final class PackedFile {
     }
     final Map<String, String> attributes = new TreeMap<>();
     description
-        .fields()
-        .forEachRemaining(
+        .properties()
+        .forEach(
             field -> {
               if (!field.getValue().isTextual()) {
                 throw BantamException.badInput(

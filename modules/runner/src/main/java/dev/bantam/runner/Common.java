@@ -17,12 +17,6 @@ final class Common {
   @Option(names = "--offline", description = "Refuse downloads; use what is there.")
   private boolean offline;
 
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help.")
-  private boolean help;
-
   private ConsoleProgress progress;
 
   int threads() {

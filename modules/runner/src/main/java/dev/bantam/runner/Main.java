@@ -8,12 +8,12 @@ import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
 /** The command line. Exit codes are those of {@link ExitCode}. */
 @Command(
     name = "bantam",
+    mixinStandardHelpOptions = true,
     description = "Model compression workbench for BERT-like encoders.",
     versionProvider = Main.Versions.class,
     subcommands = {
@@ -33,18 +33,6 @@ import picocli.CommandLine.ParameterException;
     })
 public final class Main implements Callable<Integer> {
   private static final Logger LOG = LoggerFactory.getLogger(Main.class);
-
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help.")
-  private boolean help;
-
-  @Option(
-      names = {"-V", "--version"},
-      versionHelp = true,
-      description = "Show the version.")
-  private boolean version;
 
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 

@@ -13,6 +13,8 @@ import picocli.CommandLine.Parameters;
 /** {@code bantam plan}. */
 @Command(
     name = "plan",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Versions.class,
     description = "Check an experiment and print what 'run' would do: treatment, sizes, time.")
 final class PlanCommand implements Callable<Integer> {
   @Parameters(

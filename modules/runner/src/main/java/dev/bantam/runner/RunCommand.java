@@ -22,6 +22,8 @@ import picocli.CommandLine.Parameters;
 /** {@code bantam run}. */
 @Command(
     name = "run",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Versions.class,
     description = "Fine-tune, compress by every variant, evaluate, report, export.")
 final class RunCommand implements Callable<Integer> {
   @Parameters(
@@ -96,8 +98,7 @@ final class RunCommand implements Callable<Integer> {
 
   /** Reads an experiment and opens and checks everything it names. */
   static Prepared prepare(Path experiment, RunOptions options) {
-    final ExperimentFile<Step> file =
-        new ExperimentReader<>(new StepCatalogue()).read(experiment);
+    final ExperimentFile<Step> file = new ExperimentReader<>(new StepCatalogue()).read(experiment);
     final Path base = Files.isDirectory(experiment) ? experiment : experiment.getParent();
     return Prepared.of(
         file,

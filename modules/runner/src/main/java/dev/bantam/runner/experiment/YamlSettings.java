@@ -196,7 +196,8 @@ final class YamlSettings implements Settings {
   }
 
   /** A whole number, or {@code word} for "no number", which is also the default. */
-  OptionalInt integerOr(String word, String key, int min, int max) {
+  @Override
+  public OptionalInt integerOr(String word, String key, int min, int max) {
     final Optional<Yaml> value = value(key);
     final boolean isWord =
         value.isEmpty() || (value.get() instanceof Yaml.Scalar s && s.text().equals(word));

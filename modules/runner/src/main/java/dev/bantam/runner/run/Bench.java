@@ -9,11 +9,15 @@ import dev.bantam.data.Split;
 import dev.bantam.data.Tokenized;
 import dev.bantam.data.TokenizedExample;
 import dev.bantam.model.EncoderModel;
+import dev.bantam.runner.experiment.FinetuneSettings;
+import dev.bantam.runner.experiment.Seeds;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Workers;
 import dev.bantam.training.Evaluator;
 import dev.bantam.training.Evaluator.Evaluation;
 import dev.bantam.training.FineTuner;
+import dev.bantam.training.FineTuning;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +26,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * A subject ready for work: one live model, whose weights are replaced from cell to cell so that
@@ -33,7 +38,7 @@ final class Bench implements AutoCloseable {
   private final Progress progress;
   private final Tokenizer tokenizer;
   private final EncoderModel model;
-  private final Map<Split, List<TokenizedExample>> evaluated = new java.util.EnumMap<>(Split.class);
+  private final Map<Split, List<TokenizedExample>> evaluated = new EnumMap<>(Split.class);
 
   /**
    * @param subject its model has a tokenizer (checked before)
@@ -77,7 +82,7 @@ final class Bench implements AutoCloseable {
   }
 
   /** Puts the source's weights into the live model, with a head drawn by the seed if need be. */
-  void reset(long seed) {
+  private void reset(long seed) {
     load(withHead(subject.model().parameters(), seed).parameters());
   }
 
@@ -102,8 +107,7 @@ final class Bench implements AutoCloseable {
     final Map<String, INDArray> copies = new LinkedHashMap<>();
     tensors.forEach(
         (name, t) -> {
-          final Floats copy =
-              Floats.of(org.nd4j.linalg.factory.Nd4j.createUninitialized(t.dataType(), t.shape()));
+          final Floats copy = Floats.of(Nd4j.createUninitialized(t.dataType(), t.shape()));
           copy.copy(0, Floats.of(t), 0, copy.length());
           copies.put(name, copy.array());
         });
@@ -115,8 +119,31 @@ final class Bench implements AutoCloseable {
     tensors.values().forEach(t -> Floats.of(t).close());
   }
 
+  /**
+   * Trains the live model from the source's weights.
+   *
+   * @param seed the run's seed, as written; examples are picked by it and all draws derived from it
+   * @return the epochs in order
+   */
+  List<FineTuner.Epoch> finetune(FinetuneSettings s, long seed, FineTuner.Resume resume) {
+    final long derived = Seeds.derive(seed, Seeds.FINETUNE);
+    reset(derived);
+    final FineTuning settings =
+        new FineTuning(
+            s.epochs(),
+            s.learningRate(),
+            s.batch(),
+            s.warmUp(),
+            s.weightDecay(),
+            s.dropout(),
+            s.clip(),
+            s.freeze());
+    return new FineTuner(model, subject.task(), settings, derived, workers, progress)
+        .run(train(s.examples(), seed), split(Split.TUNE), Optional.empty(), resume);
+  }
+
   /** Training examples of a seed. */
-  List<TokenizedExample> train(OptionalInt examples, long seed) {
+  private List<TokenizedExample> train(OptionalInt examples, long seed) {
     final List<Example> all = subject.task().examples(Split.TRAIN);
     return tokenize(examples.isPresent() ? Examples.select(all, examples.getAsInt(), seed) : all);
   }

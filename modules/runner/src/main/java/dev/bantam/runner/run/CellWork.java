@@ -1,5 +1,6 @@
 package dev.bantam.runner.run;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.compression.CompressedModel;
@@ -24,7 +25,6 @@ import dev.bantam.tensor.ExitCode;
 import dev.bantam.tensor.Floats;
 import dev.bantam.training.Evaluator.Evaluation;
 import dev.bantam.training.FineTuner;
-import dev.bantam.training.FineTuning;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -32,7 +32,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalDouble;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -80,17 +79,16 @@ final class CellWork {
 
   private void finetune() {
     final FinetuneSettings settings = experiment.finetune();
-    final long seed = Seeds.derive(cell.seed(), Seeds.FINETUNE);
     final ObjectNode log = Json.object();
     final ObjectNode timings = Json.object();
-    bench.reset(seed);
-    if (settings.when() == FinetuneSettings.When.NEEDED && cell.subject().hasHead()) {
-      log.put("finetuned", false);
-    } else {
+    final boolean train =
+        settings.when() == FinetuneSettings.When.ALWAYS || !cell.subject().hasHead();
+    log.put("finetuned", train);
+    if (train) {
       final long start = System.nanoTime();
-      log.put("finetuned", true);
-      final var epochs = log.putArray("epochs");
-      for (FineTuner.Epoch epoch : train(settings, seed)) {
+      final ArrayNode epochs = log.putArray("epochs");
+      for (FineTuner.Epoch epoch :
+          bench.finetune(settings, cell.seed(), new SavedTraining(folder.resolve(RESUME)))) {
         epochs
             .addObject()
             .put("number", epoch.number())
@@ -98,31 +96,13 @@ final class CellWork {
             .put("tune_" + cell.subject().task().metric().id(), epoch.tune());
       }
       timings.put("finetune_seconds", seconds(start));
+    } else {
+      bench.load(cell.subject().model().parameters());
     }
     PackedFile.write(
         ModelFolder.dense(bench.model().parameters()), folder.resolve(ModelFolder.WEIGHTS));
     Json.write(folder.resolve(TIMINGS), timings);
     Json.write(folder.resolve(FINETUNED), log);
-  }
-
-  private List<FineTuner.Epoch> train(FinetuneSettings s, long seed) {
-    final FineTuning settings =
-        new FineTuning(
-            s.epochs(),
-            s.learningRate(),
-            s.batch(),
-            s.warmUp(),
-            s.weightDecay(),
-            s.dropout(),
-            s.clip(),
-            s.freeze());
-    return new FineTuner(
-            bench.model(), cell.subject().task(), settings, seed, bench.workers(), progress)
-        .run(
-            bench.train(s.examples(), cell.seed()),
-            bench.split(Split.TUNE),
-            Optional.empty(),
-            new SavedTraining(folder.resolve(RESUME)));
   }
 
   /**

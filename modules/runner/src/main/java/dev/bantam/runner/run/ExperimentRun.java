@@ -45,6 +45,7 @@ public final class ExperimentRun {
   private final Keys keys;
   private final Map<Cell, CellRecord> records = new LinkedHashMap<>();
   private Bench bench;
+  private ExitCode worst = ExitCode.OK;
   private int reused;
 
   /**
@@ -65,8 +66,9 @@ public final class ExperimentRun {
    * @param cells number of cells
    * @param reused how many were there already
    * @param failed messages of cells that failed
+   * @param code the smallest exit code of their errors; OK if none failed
    */
-  public record Outcome(int cells, int reused, List<String> failed) {}
+  public record Outcome(int cells, int reused, List<String> failed, ExitCode code) {}
 
   /**
    * Refuses a folder that holds something else.
@@ -115,7 +117,7 @@ public final class ExperimentRun {
       closeBench();
     }
     mismatches.throwIfAny();
-    return new Outcome(prepared.cells().size(), reused, List.copyOf(failed));
+    return new Outcome(prepared.cells().size(), reused, List.copyOf(failed), worst);
   }
 
   /** The bench of a subject, made when the first cell needs it. */
@@ -221,6 +223,9 @@ public final class ExperimentRun {
         throw e;
       }
       error = e.getMessage();
+      if (worst == ExitCode.OK || e.exitCode().code() < worst.code()) {
+        worst = e.exitCode();
+      }
       record =
           CellRecord.failed(Records.id(experiment, cell, prepared.split()), key.sha256(), error);
       AtomicFiles.delete(half);

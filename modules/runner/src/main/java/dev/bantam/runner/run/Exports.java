@@ -6,6 +6,7 @@ import dev.bantam.checkpoint.Progress;
 import dev.bantam.export.ExportCheck;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
+import dev.bantam.model.EncoderModel;
 import dev.bantam.report.CellRecord;
 import dev.bantam.runner.Version;
 import dev.bantam.runner.experiment.ResolvedExperiment;
@@ -14,13 +15,12 @@ import dev.bantam.tensor.Workers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
-import java.util.Optional;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Exported models of a run: {@code exports/MODEL.TASK.VARIANT/safetensors}, of the first seed and
- * draw. Each is written under another name, read back, compared with the model of its cell on
- * fixed inputs, and renamed.
+ * draw. Each is written under another name, read back, compared with the model of its cell on fixed
+ * inputs, and renamed.
  */
 final class Exports {
   static final String FOLDER = "exports";
@@ -41,8 +41,7 @@ final class Exports {
    *
    * @param weights packed weights of the cell
    */
-  void safetensors(
-      Cell cell, CellRecord dense, CellRecord record, Path weights, Workers workers) {
+  void safetensors(Cell cell, CellRecord dense, CellRecord record, Path weights, Workers workers) {
     final String sha256 = record.result().orElseThrow().size().sha256();
     final Path target =
         run.resolve(FOLDER)
@@ -58,37 +57,18 @@ final class Exports {
     final Path temporary = AtomicFiles.temporary(target);
     AtomicFiles.createFolders(temporary);
     try {
-      final Checkpoint source = withTaskHead(cell.subject());
+      final Checkpoint source = cell.subject().withTaskHead();
       ModelFolder.copy(
           temporary,
           source,
           weights,
-          ModelCard.text(
-              source,
-              cell.subject().task().provenance(),
-              dense,
-              record,
-              ResolvedExperiment.steps(cell.variant())));
+          ModelCard.text(cell.subject(), dense, record, ResolvedExperiment.steps(cell.variant())));
       final ExportCheck check = check(cell, source, weights, temporary, workers);
       Json.write(temporary.resolve(MANIFEST), manifest(cell, sha256, check));
       AtomicFiles.move(temporary, target);
     } finally {
       AtomicFiles.delete(temporary);
     }
-  }
-
-  private static Checkpoint withTaskHead(Subject subject) {
-    final Checkpoint m = subject.model();
-    return new Checkpoint(
-        m.name(),
-        m.architecture(),
-        Optional.of(subject.task().head()),
-        m.pooling(),
-        m.normalize(),
-        m.maxLength(),
-        m.parameters(),
-        m.tokenizer(),
-        m.provenance());
   }
 
   private ExportCheck check(
@@ -113,10 +93,9 @@ final class Exports {
     return check;
   }
 
-  private static dev.bantam.model.EncoderModel encoder(
+  private static EncoderModel encoder(
       Checkpoint like, Map<String, INDArray> weights, Workers workers) {
-    return new dev.bantam.model.EncoderModel(
-        like.architecture(), like.head(), like.pooling(), weights, workers);
+    return new EncoderModel(like.architecture(), like.head(), like.pooling(), weights, workers);
   }
 
   private ObjectNode manifest(Cell cell, String sha256, ExportCheck check) {

@@ -1,10 +1,11 @@
 package dev.bantam.runner.run;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamWriteFeature;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
@@ -18,7 +19,9 @@ import java.util.HexFormat;
 
 /** JSON files of a run: the same content gives the same bytes on every system. */
 final class Json {
-  private static final ObjectMapper MAPPER = new ObjectMapper();
+  /** The fast writer of doubles gives the same digits on every Java version; the JDK's does not. */
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder().enable(StreamWriteFeature.USE_FAST_DOUBLE_WRITER).build();
 
   private Json() {}
 

@@ -18,11 +18,12 @@ final class Manifest {
 
   private Manifest() {}
 
-  static ObjectNode of(Prepared prepared, RunOptions options) {
+  static ObjectNode of(Prepared prepared, RunOptions options, String command) {
     final ObjectNode manifest = Json.object();
     manifest.put("bantam", Version.TEXT);
     manifest.put("experiment", prepared.experiment().name());
     manifest.put("started", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+    manifest.put("command", command);
     if (options.smoke()) {
       manifest.put("smoke", true);
     }

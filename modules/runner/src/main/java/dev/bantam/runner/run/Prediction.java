@@ -2,7 +2,9 @@ package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Architecture;
 import dev.bantam.checkpoint.Architecture.LayerShape;
+import dev.bantam.checkpoint.NamePattern;
 import dev.bantam.compression.Step;
+import dev.bantam.compression.TensorSelector;
 import dev.bantam.data.Split;
 import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.runner.experiment.ParsedStep;
@@ -93,7 +95,7 @@ record Prediction(long memoryBytes, long diskBytes, double operations) {
   }
 
   private static boolean matches(String pattern, String name) {
-    return dev.bantam.compression.TensorSelector.matches(pattern, name);
+    return NamePattern.of(pattern).matches(name);
   }
 
   private static long activations(Architecture a, long batch, long length) {
@@ -117,7 +119,7 @@ record Prediction(long memoryBytes, long diskBytes, double operations) {
   private static double operations(Prepared prepared, Subject subject) {
     final long encoder =
         Prepared.shapes(subject).entrySet().stream()
-            .filter(e -> dev.bantam.compression.TensorSelector.isEncoderMatrix(e.getKey()))
+            .filter(e -> TensorSelector.isEncoderMatrix(e.getKey()))
             .mapToLong(e -> elements(e.getValue()))
             .sum();
     final int trainRows =

@@ -2,8 +2,8 @@ package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Models;
+import dev.bantam.checkpoint.NamePattern;
 import dev.bantam.compression.Step;
-import dev.bantam.compression.TensorSelector;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
 import dev.bantam.model.ParameterShapes;
@@ -182,8 +182,8 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
                   + "' (tune is set aside). Write a number up to that, or 'all'.");
     }
     for (String pattern : finetune.freeze()) {
-      if (shapes.keySet().stream().noneMatch(name -> TensorSelector.matches(pattern, name))) {
-        file.finetune().problem("freeze", TensorSelector.matchesNothing(pattern));
+      if (shapes.keySet().stream().noneMatch(name -> NamePattern.of(pattern).matches(name))) {
+        file.finetune().problem("freeze", NamePattern.matchesNothing(pattern));
       }
     }
     final Split split = Split.valueOf(experiment.evaluate().split().name());
