@@ -26,6 +26,11 @@ final class Numbers {
     return fixed(mb, mb >= 10 ? 1 : mb >= 0.1 ? 2 : 4);
   }
 
+  /** Three significant digits, e.g. 1.23e-04; plain 0 for exactly 0. */
+  static String scientific(double value) {
+    return value == 0 ? "0" : String.format(Locale.ROOT, "%.2e", value);
+  }
+
   static String grouped(long value) {
     return String.format(Locale.ROOT, "%,d", value);
   }

@@ -15,6 +15,7 @@ import java.util.List;
 public record StepRecord(
     String step, String method, JsonNode settings, List<TensorRecord> tensors) {
   static final String PRUNE = "prune";
+  static final String QUANTIZE = "quantize";
 
   public StepRecord {
     CellId.requireText("step", step);
