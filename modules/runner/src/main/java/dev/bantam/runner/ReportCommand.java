@@ -75,8 +75,7 @@ final class ReportCommand implements Callable<Integer> {
     }
     if (publish) {
       final String target = name != null ? name : common(folders);
-      Reports.publish(
-          folders, PUBLISHED, target, commit().map(context::withCommit).orElse(context));
+      Reports.publish(runs, PUBLISHED, target, commit().map(context::withCommit).orElse(context));
       System.out.println("Published: " + PUBLISHED.resolve(target));
       return 0;
     }

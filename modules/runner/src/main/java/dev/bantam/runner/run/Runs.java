@@ -2,6 +2,7 @@ package dev.bantam.runner.run;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.report.CellRecord;
+import dev.bantam.report.Report;
 import dev.bantam.report.ReportContext;
 import dev.bantam.report.Reports;
 import dev.bantam.report.RunFolder;
@@ -92,12 +93,13 @@ public final class Runs {
     final OptionalLong peak = Machine.peakMemoryBytes();
     peak.ifPresent(bytes -> manifest.put("peak_memory_bytes", bytes));
     Manifest.write(folder, manifest);
-    final Reports.Written report =
+    final Report.Written report =
         Reports.write(
             List.of(RunFolder.read(folder)),
             folder,
             new ReportContext(prepared.experiment().name(), command, Version.TEXT));
-    report.summary().forEach(line -> out.println(line));
+    SummaryTable.print(report.rows(), out);
+    report.notes().forEach(options.progress()::message);
     out.printf(
         Locale.ROOT,
         "%d cells (%d reused) in %.0f s.%s%nReport: %s%n",
