@@ -88,8 +88,8 @@ public final class PackedFile {
       final Map<String, CompressedTensor> tensors = new LinkedHashMap<>();
       description
           .path("tensors")
-          .fields()
-          .forEachRemaining(
+          .properties()
+          .forEach(
               field ->
                   tensors.put(
                       field.getKey(), tensor(file, field.getKey(), field.getValue(), entries)));
@@ -195,8 +195,8 @@ public final class PackedFile {
     }
     final Map<String, String> attributes = new TreeMap<>();
     description
-        .fields()
-        .forEachRemaining(
+        .properties()
+        .forEach(
             field -> {
               if (!field.getValue().isTextual()) {
                 throw BantamException.badInput(
