@@ -10,8 +10,8 @@ import java.util.function.IntConsumer;
  *
  * <p>A dense little-endian bit stream of codes of {@code b} bits. With {@code E = 2^b - 1}, a code
  * below E says: so many zeros, then a stored element; code E says: E zeros, and the next code goes
- * on. Zeros after the last stored element are not written. The width of fewest bytes is used, from
- * 2 to 16, the smallest among equals.
+ * on. One more gap after the last stored element leads to the end of the tensor, so the stream fits
+ * no other shape. The width of fewest bytes is used, from 2 to 16, the smallest among equals.
  */
 final class Gaps {
   private static final int MIN_BITS = 2;
@@ -49,6 +49,9 @@ final class Gaps {
       }
       gap = 0;
     }
+    for (int b = MIN_BITS; b <= MAX_BITS; b++) {
+      codes[b] += 1 + gap / ((1 << b) - 1);
+    }
     Cost best = new Cost(MIN_BITS, BitWriter.bytes(codes[MIN_BITS], MIN_BITS));
     for (int b = MIN_BITS + 1; b <= MAX_BITS; b++) {
       final long bytes = BitWriter.bytes(codes[b], b);
@@ -61,25 +64,31 @@ final class Gaps {
 
   static Gaps of(boolean[] kept) {
     final Cost cost = cost(kept);
-    final int escape = (1 << cost.bits) - 1;
     final byte[] bytes = new byte[Math.toIntExact(cost.bytes)];
     final BitWriter out = new BitWriter(bytes, 0);
     int gap = 0;
     int count = 0;
     for (boolean k : kept) {
-      if (!k) {
+      if (k) {
+        put(out, gap, cost.bits);
+        gap = 0;
+        count++;
+      } else {
         gap++;
-        continue;
       }
-      for (; gap >= escape; gap -= escape) {
-        out.put(escape, cost.bits);
-      }
-      out.put(gap, cost.bits);
-      gap = 0;
-      count++;
     }
+    put(out, gap, cost.bits);
     out.finish();
     return new Gaps(cost.bits, count, bytes);
+  }
+
+  private static void put(BitWriter out, int gap, int bits) {
+    final int escape = (1 << bits) - 1;
+    int rest = gap;
+    for (; rest >= escape; rest -= escape) {
+      out.put(escape, bits);
+    }
+    out.put(rest, bits);
   }
 
   /**
@@ -98,20 +107,17 @@ final class Gaps {
     final BitReader in = new BitReader(bytes, 0);
     final int escape = (1 << bits) - 1;
     long position = -1;
-    for (int k = 0; k < count; k++) {
-      int code = escape;
-      while (code == escape) {
+    for (int k = 0; k <= count; k++) {
+      int code;
+      do {
         if (!in.has(bits)) {
           throw BantamException.badInput(
               "its entry '.indices' ends after " + k + " of " + count + " positions.");
         }
         code = in.next(bits);
         position += code;
-        if (position >= shape.length()) {
-          break;
-        }
-      }
-      if (++position >= shape.length()) {
+      } while (code == escape && position < shape.length());
+      if (++position >= shape.length() && k < count) {
         throw BantamException.badInput(
             "its entry '.indices' leads beyond the "
                 + shape.length()
@@ -120,9 +126,13 @@ final class Gaps {
                 + ".");
       }
     }
-    if (in.position() != bytes.length || !in.padIsZero()) {
+    if (position != shape.length() || in.position() != bytes.length || !in.padIsZero()) {
       throw BantamException.badInput(
-          "its entry '.indices' goes on after its " + count + " positions.");
+          "its entry '.indices' does not end with the "
+              + shape.length()
+              + " elements of "
+              + shape
+              + ".");
     }
   }
 

@@ -109,9 +109,12 @@ final class Levels {
     final String text = in.text("group");
     final String[] parts = text.split(",", -1);
     try {
+      if (parts.length != 2) {
+        throw new IllegalArgumentException(parts.length + " numbers");
+      }
       return new Groups(
           shape.rows(), shape.columns(), Integer.parseInt(parts[0]), Integer.parseInt(parts[1]));
-    } catch (IllegalArgumentException | ArrayIndexOutOfBoundsException e) {
+    } catch (IllegalArgumentException e) {
       throw BantamException.badInput(
           "its attribute 'group' is '"
               + text
