@@ -100,6 +100,40 @@ public final class ExperimentRun {
     }
   }
 
+  /** Marks a new folder as a run's, so that a run killed from here on can go on. */
+  static void claim(Prepared prepared, Path folder) {
+    final Path file = folder.resolve(ResolvedExperiment.FILE_NAME);
+    if (!Files.exists(file)) {
+      AtomicFiles.write(file, ResolvedExperiment.write(prepared.experiment()));
+    }
+  }
+
+  /**
+   * Refuses cells of other settings before anything is computed or written, as far as keys are
+   * known by then: those of compressed cells are where the dense cell is finished.
+   *
+   * @throws BantamException (resume mismatch) naming all of them and what differs
+   */
+  void requireSameSettings() {
+    if (options.force()) {
+      return; // each is announced and computed again in its turn
+    }
+    final Failures mismatches = new Failures();
+    for (Cell cell : prepared.cells()) {
+      final Path dense = cellFolder(prepared.dense(cell));
+      if (cell.isDense()) {
+        usable(cell, keys.dense(cell), mismatches);
+      } else if (Files.isRegularFile(dense.resolve(CellWork.RESULT))) {
+        final CellRecord record = CellRecord.read(dense.resolve(CellWork.RESULT));
+        if (record.key().equals(keys.dense(prepared.dense(cell)).sha256())
+            && record.result().isPresent()) {
+          usable(cell, keys.compressed(cell, record), mismatches);
+        }
+      }
+    }
+    mismatches.throwIfAny();
+  }
+
   /** Works on all cells in order and returns when none is left. */
   public Outcome cells() {
     AtomicFiles.createFolders(folder.resolve(CELLS));
@@ -179,6 +213,10 @@ public final class ExperimentRun {
     return folder.resolve(CELLS).resolve(cell.name());
   }
 
+  private Path workFolder(Cell cell) {
+    return cellFolder(cell).resolveSibling("." + cell.name() + WORK);
+  }
+
   /** The packed weights of a finished cell. */
   Path weights(Cell cell) {
     return cellFolder(cell).resolve(ModelFolder.WEIGHTS);
@@ -196,8 +234,8 @@ public final class ExperimentRun {
   /** One cell: reused, refused, computed or failed. */
   private boolean one(Cell cell, CellKey key, Failures mismatches, List<String> failed, Work work) {
     final Path done = cellFolder(cell);
-    final Path half = done.resolveSibling("." + cell.name() + WORK);
-    if (!usable(done, key, mismatches) | !usable(half, key, mismatches)) {
+    final Path half = workFolder(cell);
+    if (!usable(cell, key, mismatches)) {
       return false;
     }
     if (Files.isRegularFile(done.resolve(CellWork.RESULT))) {
@@ -242,6 +280,10 @@ public final class ExperimentRun {
     records.put(cell, record);
     announce(cell, record, "");
     return true;
+  }
+
+  private boolean usable(Cell cell, CellKey key, Failures mismatches) {
+    return usable(cellFolder(cell), key, mismatches) & usable(workFolder(cell), key, mismatches);
   }
 
   /** Whether a cell's folder may be used: it is not there, or has the same key. */
