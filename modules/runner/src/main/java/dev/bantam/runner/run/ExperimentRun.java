@@ -247,8 +247,8 @@ public final class ExperimentRun {
         announce(cell, record, "reused");
         return true;
       }
-      AtomicFiles.delete(done); // a failed cell gets another try
     }
+    discard(done); // a failed cell gets another try, and so does one whose record is gone
     AtomicFiles.createFolders(half);
     removeTemporaries(half);
     key.write(half);
@@ -282,8 +282,13 @@ public final class ExperimentRun {
     return true;
   }
 
+  /** Whether both folders of a cell may be used; a failed one holds nothing worth keeping. */
   private boolean usable(Cell cell, CellKey key, Failures mismatches) {
-    return usable(cellFolder(cell), key, mismatches) & usable(workFolder(cell), key, mismatches);
+    final Path record = cellFolder(cell).resolve(CellWork.RESULT);
+    final boolean failed =
+        Files.isRegularFile(record) && CellRecord.read(record).result().isEmpty();
+    return (failed || usable(cellFolder(cell), key, mismatches))
+        & usable(workFolder(cell), key, mismatches);
   }
 
   /** Whether a cell's folder may be used: it is not there, or has the same key. */
@@ -297,7 +302,7 @@ public final class ExperimentRun {
     }
     if (options.force()) {
       progress.message("Computing again, because settings changed: " + cell.getFileName());
-      AtomicFiles.delete(cell);
+      discard(cell);
       return true;
     }
     mismatches.collect(
@@ -310,6 +315,15 @@ public final class ExperimentRun {
                   + ". Choose another folder with -o, or compute it again with --force.");
         });
     return false;
+  }
+
+  /** Deletes a cell's folder, which is gone at once: a kill leaves no part under its name. */
+  private static void discard(Path cell) {
+    if (Files.exists(cell)) {
+      final Path temporary = AtomicFiles.temporary(cell);
+      AtomicFiles.move(cell, temporary);
+      AtomicFiles.delete(temporary);
+    }
   }
 
   /** A reused cell must still have the weights that its record was measured on. */
