@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -36,6 +37,11 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 public final class ExperimentRun {
   static final String CELLS = "cells";
   private static final String WORK = ".work";
+
+  /** Names of {@link AtomicFiles#temporary}. */
+  private static final Pattern TEMPORARY =
+      Pattern.compile("\\.[0-9a-f-]{36}" + Pattern.quote(AtomicFiles.TEMPORARY));
+
 
   private final Prepared prepared;
   private final Experiment<Step> experiment;
@@ -137,6 +143,7 @@ public final class ExperimentRun {
   /** Works on all cells in order and returns when none is left. */
   public Outcome cells() {
     AtomicFiles.createFolders(folder.resolve(CELLS));
+    removeTemporaries();
     AtomicFiles.write(
         folder.resolve(ResolvedExperiment.FILE_NAME), ResolvedExperiment.write(experiment));
     final Failures mismatches = new Failures();
@@ -250,7 +257,6 @@ public final class ExperimentRun {
     }
     discard(done); // a failed cell gets another try, and so does one whose record is gone
     AtomicFiles.createFolders(half);
-    removeTemporaries(half);
     key.write(half);
     CellRecord record;
     String error = "";
@@ -339,14 +345,16 @@ public final class ExperimentRun {
     }
   }
 
-  private static void removeTemporaries(Path half) {
-    try (Stream<Path> files = Files.list(half)) {
-      files
-          .filter(f -> f.getFileName().toString().endsWith(AtomicFiles.TEMPORARY))
-          .forEach(AtomicFiles::delete);
+  /** Deletes what a killed run left half written, anywhere in the run folder. */
+  private void removeTemporaries() {
+    final List<Path> found;
+    try (Stream<Path> files = Files.walk(folder)) {
+      found =
+          files.filter(f -> TEMPORARY.matcher(f.getFileName().toString()).matches()).toList();
     } catch (IOException e) {
-      throw BantamException.badInput("Cannot list " + half + ": " + e + ".", e);
+      throw BantamException.badInput("Cannot list " + folder + ": " + e + ".", e);
     }
+    found.forEach(AtomicFiles::delete);
   }
 
   private void announce(Cell cell, CellRecord record, String how) {
