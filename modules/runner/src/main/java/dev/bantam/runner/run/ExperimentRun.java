@@ -42,7 +42,6 @@ public final class ExperimentRun {
   private static final Pattern TEMPORARY =
       Pattern.compile("\\.[0-9a-f-]{36}" + Pattern.quote(AtomicFiles.TEMPORARY));
 
-
   private final Prepared prepared;
   private final Experiment<Step> experiment;
   private final RunOptions options;
@@ -248,7 +247,7 @@ public final class ExperimentRun {
     if (Files.isRegularFile(done.resolve(CellWork.RESULT))) {
       final CellRecord record = CellRecord.read(done.resolve(CellWork.RESULT));
       if (record.result().isPresent()) {
-        requireIntact(cell, record);
+        requireIntact(cell, key, record);
         records.put(cell, record);
         reused++;
         announce(cell, record, "reused");
@@ -333,7 +332,14 @@ public final class ExperimentRun {
   }
 
   /** A reused cell must still have the weights that its record was measured on. */
-  private void requireIntact(Cell cell, CellRecord record) {
+  private void requireIntact(Cell cell, CellKey key, CellRecord record) {
+    if (!record.key().equals(key.sha256())) {
+      throw BantamException.badInput(
+          cellFolder(cell).resolve(CellWork.RESULT)
+              + " does not belong to the cell's key. Delete the folder "
+              + cellFolder(cell)
+              + " and run again.");
+    }
     final String recorded = record.result().orElseThrow().size().sha256();
     if (!Files.isRegularFile(weights(cell))
         || !SafetensorsFile.sha256(weights(cell)).equals(recorded)) {
@@ -349,8 +355,7 @@ public final class ExperimentRun {
   private void removeTemporaries() {
     final List<Path> found;
     try (Stream<Path> files = Files.walk(folder)) {
-      found =
-          files.filter(f -> TEMPORARY.matcher(f.getFileName().toString()).matches()).toList();
+      found = files.filter(f -> TEMPORARY.matcher(f.getFileName().toString()).matches()).toList();
     } catch (IOException e) {
       throw BantamException.badInput("Cannot list " + folder + ": " + e + ".", e);
     }
