@@ -134,8 +134,8 @@ final class Page {
 
   /** Single values with their path; lists of them in one line, long ones by their length. */
   private static void flatten(String path, JsonNode node, List<List<String>> facts) {
-    node.fields()
-        .forEachRemaining(
+    node.properties()
+        .forEach(
             field -> {
               final String name = path.isEmpty() ? field.getKey() : path + "." + field.getKey();
               final JsonNode value = field.getValue();
