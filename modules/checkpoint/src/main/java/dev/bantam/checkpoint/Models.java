@@ -1,6 +1,7 @@
 package dev.bantam.checkpoint;
 
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Hashes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;

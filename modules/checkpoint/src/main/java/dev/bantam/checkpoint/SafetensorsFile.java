@@ -1,6 +1,8 @@
 package dev.bantam.checkpoint;
 
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Hashes;
+import dev.bantam.tensor.Suggestions;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -128,9 +130,8 @@ public final class SafetensorsFile implements AutoCloseable {
           path
               + " has no tensor '"
               + name
-              + "'"
-              + Suggestions.didYouMean(name, entries().keySet())
-              + ".");
+              + "'. "
+              + Suggestions.didYouMean(name, entries().keySet()).strip());
     }
     return entry;
   }

@@ -2,6 +2,8 @@ package dev.bantam.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Hashes;
+import dev.bantam.tensor.Suggestions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -176,9 +178,8 @@ public final class SafetensorsFolder implements WeightSource {
           folder
               + " has no tensor '"
               + name
-              + "'"
-              + Suggestions.didYouMean(name, owner.keySet())
-              + ".");
+              + "'. "
+              + Suggestions.didYouMean(name, owner.keySet()).strip());
     }
     return file;
   }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.bantam.tensor.Hashes;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.IntStream;

@@ -1,6 +1,7 @@
 package dev.bantam.runner.experiment;
 
 import dev.bantam.compression.Settings;
+import dev.bantam.tensor.Suggestions;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -9,13 +9,11 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Hashes;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 
 /** JSON files of a run: the same content gives the same bytes on every system. */
 final class Json {
@@ -58,14 +56,6 @@ final class Json {
   }
 
   static String sha256(JsonNode node) {
-    return sha256(text(node).getBytes(StandardCharsets.UTF_8));
-  }
-
-  static String sha256(byte[] bytes) {
-    try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("Every Java platform has SHA-256", e);
-    }
+    return Hashes.of(text(node).getBytes(StandardCharsets.UTF_8));
   }
 }

@@ -6,6 +6,7 @@ import dev.bantam.data.Split;
 import dev.bantam.data.Task;
 import dev.bantam.report.CellRecord;
 import dev.bantam.runner.experiment.ResolvedExperiment;
+import dev.bantam.tensor.Hashes;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -26,8 +27,7 @@ final class Keys {
     fields.put("model_sha256", model.provenance().sha256());
     fields.put("pooling", model.pooling().name());
     fields.put("max_length", Integer.toString(model.maxLength()));
-    fields.put(
-        "tokenizer_sha256", model.tokenizer().map(t -> Json.sha256(t.file())).orElse("none"));
+    fields.put("tokenizer_sha256", model.tokenizer().map(t -> Hashes.of(t.file())).orElse("none"));
     fields.putAll(data(cell.subject().task()));
     fields.put("finetune", ResolvedExperiment.finetune(prepared.experiment()));
     return new CellKey(fields);

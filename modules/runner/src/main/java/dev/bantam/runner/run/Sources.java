@@ -1,7 +1,6 @@
 package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
-import dev.bantam.checkpoint.MavenArtifact;
 import dev.bantam.checkpoint.MavenArtifacts;
 import dev.bantam.checkpoint.Models;
 import dev.bantam.checkpoint.Progress;
@@ -55,12 +54,7 @@ public final class Sources {
   /** Opens a task. */
   public Task task(TaskSpec spec) {
     if (spec instanceof TaskSpec.Named named) {
-      final MavenArtifacts artifacts = new MavenArtifacts(progress, offline);
-      return Tasks.open(
-          named.name(),
-          a ->
-              artifacts.resolve(
-                  new MavenArtifact(a.coordinates(), a.sha256(), a.bytes(), a.licence())));
+      return Tasks.open(named.name(), new MavenArtifacts(progress, offline)::resolve);
     }
     if (spec instanceof TaskSpec.Delimited file) {
       return new DelimitedFile(

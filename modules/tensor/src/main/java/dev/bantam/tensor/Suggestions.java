@@ -1,4 +1,4 @@
-package dev.bantam.runner.experiment;
+package dev.bantam.tensor;
 
 import java.util.Collection;
 import java.util.Locale;
@@ -29,7 +29,7 @@ public final class Suggestions {
   }
 
   /** {@code Did you mean 'x'? } (with the blank), or nothing if no candidate is near. */
-  static String didYouMean(String word, Collection<String> candidates) {
+  public static String didYouMean(String word, Collection<String> candidates) {
     return closest(word, candidates).map(c -> "Did you mean '" + c + "'? ").orElse("");
   }
 
@@ -41,7 +41,7 @@ public final class Suggestions {
    * Damerau-Levenshtein distance in its restricted form (optimal string alignment): the fewest
    * insertions, deletions, replacements and swaps of neighbours, no part edited twice.
    */
-  static int distance(String a, String b) {
+  public static int distance(String a, String b) {
     final int[][] d = new int[a.length() + 1][b.length() + 1];
     for (int i = 0; i <= a.length(); i++) {
       d[i][0] = i;

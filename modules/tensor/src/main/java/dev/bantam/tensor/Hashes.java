@@ -1,4 +1,4 @@
-package dev.bantam.checkpoint;
+package dev.bantam.tensor;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -9,10 +9,11 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /** SHA-256 of files and bytes, in lower-case hex. */
-final class Hashes {
+public final class Hashes {
   private Hashes() {}
 
-  static MessageDigest sha256() {
+  /** A fresh digest. */
+  public static MessageDigest sha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
@@ -20,18 +21,20 @@ final class Hashes {
     }
   }
 
-  static String hex(MessageDigest digest) {
+  /** Ends a digest. */
+  public static String hex(MessageDigest digest) {
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  static String of(byte[] bytes) {
+  /** Hash of bytes. */
+  public static String of(byte[] bytes) {
     final MessageDigest digest = sha256();
     digest.update(bytes);
     return hex(digest);
   }
 
   /** Adds a file's bytes to a digest. */
-  static void update(MessageDigest digest, Path file) throws IOException {
+  public static void update(MessageDigest digest, Path file) throws IOException {
     final byte[] buffer = new byte[1 << 18];
     try (InputStream in = Files.newInputStream(file)) {
       for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
@@ -40,7 +43,8 @@ final class Hashes {
     }
   }
 
-  static String of(Path file) throws IOException {
+  /** Hash of a file. */
+  public static String of(Path file) throws IOException {
     final MessageDigest digest = sha256();
     update(digest, file);
     return hex(digest);
