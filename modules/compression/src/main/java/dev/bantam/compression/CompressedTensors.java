@@ -1,9 +1,11 @@
 package dev.bantam.compression;
 
 import dev.bantam.checkpoint.SafetensorsType;
+import dev.bantam.compression.GroupedTensor.Zero;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Floats;
 import java.util.Map;
+import java.util.Optional;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Choice and decoding of stored forms. */
@@ -47,6 +49,30 @@ public final class CompressedTensors {
     // a gap takes a byte where zeros are not very rare
     final double gaps = elements * (1 - sparsity);
     return Math.min(Float.BYTES * elements, Math.round(values + Math.min(mask, gaps)));
+  }
+
+  /**
+   * A quantized tensor with some elements set to zero, its codes and scales otherwise as they are.
+   *
+   * @param form what the tensor was quantized to
+   * @param zeroed its values, with further zeros
+   * @return empty if {@code form} is not one of integer codes that can hold zeros
+   */
+  public static Optional<CompressedTensor> withZeros(CompressedTensor form, INDArray zeroed) {
+    final GroupedTensor grouped;
+    if (form instanceof GroupedTensor g && g.zero() != Zero.OFFSET) {
+      grouped = g;
+    } else if (form instanceof SparseGroupedTensor s) {
+      grouped = s.grouped();
+    } else {
+      return Optional.empty();
+    }
+    final float[] values = Floats.toArray(zeroed);
+    final boolean[] kept = new boolean[values.length];
+    for (int i = 0; i < values.length; i++) {
+      kept[i] = values[i] != 0f;
+    }
+    return Optional.of(cheapestGrouped(grouped.masked(kept)));
   }
 
   static CompressedTensor decode(

@@ -108,7 +108,12 @@ public record RoundToNearest(TensorSelector selector, WeightFormat format) imple
     final float[] before = state.finiteWeight(name);
     final GroupedTensor grouped =
         MatrixQuantizer.quantize(
-            name, before, Math.toIntExact(shape[0]), Math.toIntExact(shape[1]), format);
+            name,
+            before,
+            Math.toIntExact(shape[0]),
+            Math.toIntExact(shape[1]),
+            format,
+            state.workers());
     final CompressedTensor form = CompressedTensors.cheapestGrouped(grouped);
     state.put(name, form);
     final float[] after = Floats.toArray(state.weights().get(name));

@@ -114,7 +114,7 @@ final class CellWork {
     final long start = System.nanoTime();
     final Map<String, INDArray> weights = Bench.copy(fineTuned);
     final CompressionState state =
-        new CompressionState(weights, Seeds.ofDraw(cell.seed(), cell.draw()));
+        new CompressionState(weights, Seeds.ofDraw(cell.seed(), cell.draw()), bench.workers());
     final List<StepLog> logs = new ArrayList<>();
     for (ParsedStep<Step> step : cell.variant().steps()) {
       progress.message(cell.name() + ": " + step.step() + " by " + step.method());
