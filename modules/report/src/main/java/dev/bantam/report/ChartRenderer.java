@@ -51,6 +51,11 @@ final class ChartRenderer {
     context.setComment(null);
     context.setIDGenerator(new PrefixedIds(name));
     context.setPrecision(2);
+    // the default one would ask AWT for its family
+    final SVGGeneratorContext.GraphicContextDefaults defaults =
+        new SVGGeneratorContext.GraphicContextDefaults();
+    defaults.setFont(ChartFonts.TABLE.plain(ChartStyle.TEXT));
+    context.setGraphicContextDefaults(defaults);
     final TableGraphics graphics = new TableGraphics(context);
     chart
         .draw(ChartFonts.TABLE)
@@ -71,7 +76,6 @@ final class ChartRenderer {
         out.toString()
             .replace("\r\n", "\n")
             .replace("id=\"genericDefs\"", "id=\"" + name + "-defs\"")
-            .replace("font-family:'Dialog'", FAMILY)
             .replace("font-family:sans-serif", FAMILY);
     return text.substring(text.indexOf("<svg")).strip();
   }

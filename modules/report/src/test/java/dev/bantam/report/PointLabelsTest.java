@@ -50,7 +50,9 @@ class PointLabelsTest {
       final Element text = (Element) nodes.item(i);
       final String style = ((Element) text.getParentNode()).getAttribute("style");
       final int size =
-          Integer.parseInt(style.replaceAll("(?s).*font-size:(\\d+)px.*", "$1").strip());
+          style.contains("font-size:")
+              ? Integer.parseInt(style.replaceAll("(?s).*font-size:(\\d+)px.*", "$1"))
+              : ChartStyle.TEXT; // inherited
       final double width =
           new TableFont(style.contains("bold") ? java.awt.Font.BOLD : 0, size)
               .getStringBounds(text.getTextContent().strip(), null)

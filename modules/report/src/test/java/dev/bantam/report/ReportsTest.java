@@ -227,6 +227,8 @@ class ReportsTest {
     final ProcessBuilder child =
         new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            // where it would keep what an earlier process found
+            "-Duser.home=" + Files.createDirectories(folder.resolve("home")),
             "-cp",
             System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
             ReportMain.class.getName(),
