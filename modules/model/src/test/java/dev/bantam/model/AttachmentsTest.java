@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What can be put on an encoder, where, and that it leaves no trace when taken off. */
 class AttachmentsTest {
-  private static final Workers WORKERS = new Workers(2);
+  private static final Workers WORKERS = new Workers(1);
   private static final Batch BATCH = TinyEncoder.batch(2, 6, 1, 9, 4);
 
   @AfterAll

@@ -22,7 +22,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * float32 model, {@code (8 (L(h) - L(-h)) - (L(2h) - L(-2h))) / 12h}, with an error of order h^4.
  */
 class FiniteDifferenceTest {
-  private static final Workers WORKERS = new Workers(2);
+  private static final Workers WORKERS = new Workers(1);
   private static final double TOLERANCE = 1e-3;
   private static final GradientSink NOTHING =
       new GradientSink() {

@@ -20,7 +20,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Single layers and modules against the same piece inside a whole forward. */
 class LayerRunnerTest {
-  private static final Workers WORKERS = new Workers(2);
+  private static final Workers WORKERS = new Workers(1);
   private static final Batch BATCH = TinyEncoder.batch(2, 6, 1, 9, 4);
 
   @AfterAll

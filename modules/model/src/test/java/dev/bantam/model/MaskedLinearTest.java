@@ -22,7 +22,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** A masked weight against the dense product with a weight whose removed elements are zero. */
 class MaskedLinearTest {
-  private static final Workers WORKERS = new Workers(2);
+  private static final Workers WORKERS = new Workers(1);
 
   @AfterAll
   static void stop() {
