@@ -65,7 +65,9 @@ final class Page {
     final Map<String, Object> values = new LinkedHashMap<>();
     values.put("id", "section-" + number);
     values.put("title", section.title());
-    values.put("sentences", new Highlights(section).sentences());
+    final Highlights highlights = new Highlights(section);
+    values.put("sentences", highlights.sentences());
+    values.put("findings", highlights.findings());
     values.put("columns", table.columns());
     values.put("rows", table.rows());
     values.put("charts", page.charts().stream().map(Page::chart).toList());
