@@ -219,7 +219,8 @@ class RoundToNearestTest {
   }
 
   private static double error(float[] w, int rows, int columns, WeightFormat format) {
-    final GroupedTensor form = MatrixQuantizer.quantize("w", w, rows, columns, format, new Workers(2));
+    final GroupedTensor form =
+        MatrixQuantizer.quantize("w", w, rows, columns, format, new Workers(2));
     return WeightErrors.relative(w, Floats.toArray(form.dense()));
   }
 
@@ -253,9 +254,11 @@ class RoundToNearestTest {
           new WeightFormat(
               bits, OptionalInt.of(16), Scheme.SYMMETRIC, Range.MIN_MAX, ScaleType.FLOAT16);
       final float[] w = gaussian(4 * 32, bits);
-      final float[] once = Floats.toArray(MatrixQuantizer.quantize("w", w, 4, 32, format, new Workers(2)).dense());
+      final float[] once =
+          Floats.toArray(MatrixQuantizer.quantize("w", w, 4, 32, format, new Workers(2)).dense());
       final float[] twice =
-          Floats.toArray(MatrixQuantizer.quantize("w", once, 4, 32, format, new Workers(2)).dense());
+          Floats.toArray(
+              MatrixQuantizer.quantize("w", once, 4, 32, format, new Workers(2)).dense());
       assertArrayEquals(once, twice, bits + " bit");
     }
   }
@@ -293,7 +296,8 @@ class RoundToNearestTest {
           final WeightFormat f =
               new WeightFormat(8, format.groupSize(), scheme, range, ScaleType.FLOAT16);
           final float[] back =
-              Floats.toArray(MatrixQuantizer.quantize("w", row, 1, row.length, f, new Workers(2)).dense());
+              Floats.toArray(
+                  MatrixQuantizer.quantize("w", row, 1, row.length, f, new Workers(2)).dense());
           for (int i = 0; i < row.length; i++) {
             assertEquals(row[i], back[i], 0.005 * Math.abs(row[i]) + 1.2e-7, "of " + row[i]);
           }

@@ -10,8 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.SortedMap;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.io.TempDir;
@@ -196,8 +196,8 @@ class ResumeTest {
   }
 
   /**
-   * States that a kill can leave between two system calls and that no test hits by chance: half of a
-   * file that is not replaced at once, a folder that was being deleted, temporaries anywhere.
+   * States that a kill can leave between two system calls and that no test hits by chance: half of
+   * a file that is not replaced at once, a folder that was being deleted, temporaries anywhere.
    */
   @Test
   void whateverAKillLeavesBehindIsCleanedUp() throws IOException {
