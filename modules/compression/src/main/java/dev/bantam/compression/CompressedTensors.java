@@ -42,6 +42,15 @@ public final class CompressedTensors {
     return SparseGroupedTensor.ifSmaller(grouped).map(CompressedTensor.class::cast).orElse(grouped);
   }
 
+  /** About how many bytes {@link #cheapestSparse} will need for F32 values and a given sparsity. */
+  public static long sparseBytes(long elements, double sparsity) {
+    final double values = Float.BYTES * elements * (1 - sparsity);
+    final double mask = elements / 8.0;
+    // a gap takes a byte where zeros are not very rare
+    final double gaps = elements * (1 - sparsity);
+    return Math.min(Float.BYTES * elements, Math.round(values + Math.min(mask, gaps)));
+  }
+
   /**
    * A quantized tensor with some elements set to zero, its codes and scales otherwise as they are.
    *

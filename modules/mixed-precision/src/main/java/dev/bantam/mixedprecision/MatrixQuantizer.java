@@ -5,9 +5,13 @@ import dev.bantam.compression.Groups;
 import dev.bantam.mixedprecision.WeightFormat.Range;
 import dev.bantam.mixedprecision.WeightFormat.Scheme;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Workers;
 
 /** Rounds the weights of one matrix to the nearest codes of a format. */
 final class MatrixQuantizer {
+  /** Rows of a piece of work: enough to be worth a hand-over, few enough to share out evenly. */
+  private static final int ROWS = 64;
+
   private MatrixQuantizer() {}
 
   /**
@@ -16,35 +20,49 @@ final class MatrixQuantizer {
    * @param name of the parameter, for messages
    * @param w [rows x columns], finite; not modified
    * @param columns a multiple of the format's group size
+   * @param workers threads to share the rows
    * @throws BantamException if a scale is beyond its type
    */
   static GroupedTensor quantize(
-      String name, float[] w, int rows, int columns, WeightFormat format) {
+      String name, float[] w, int rows, int columns, WeightFormat format, Workers workers) {
     final Groups groups = format.groups(rows, columns);
     final byte[] codes = new byte[w.length];
     final float[] scales = new float[groups.count()];
     final byte[] zeros = new byte[groups.count()];
-    for (int r = 0, g = 0; r < rows; r++) {
-      for (int c = 0; c < columns; c += groups.width(), g++) {
-        quantizeGroup(w, r * columns + c, groups.width(), format, g, codes, scales, zeros);
-        if (!Float.isFinite(scales[g])) {
-          throw BantamException.badInput(
-              "The weights of '"
-                  + name
-                  + "' are too large for a scale of "
-                  + format.scaleType()
-                  + " (row "
-                  + r
-                  + "). Use 'scale-type: float32', or list the tensor under 'skip'.");
-        }
-      }
-    }
+    final int width = groups.width();
+    final int across = groups.across();
+    workers.run(
+        (rows + ROWS - 1) / ROWS,
+        (piece, worker) -> {
+          for (int r = piece * ROWS; r < Math.min(rows, (piece + 1) * ROWS); r++) {
+            for (int c = 0; c < columns; c += width) {
+              quantizeGroup(
+                  w, r * columns + c, width, format, r * across + c / width, codes, scales, zeros);
+            }
+          }
+        });
+    requireFinite(name, scales, across, format);
     final long[] shape = {rows, columns};
     return format.scheme() == Scheme.SYMMETRIC
         ? GroupedTensor.symmetric(
             shape, format.bits(), groups, codes, scales, format.scaleType().stored())
         : GroupedTensor.affine(
             shape, format.bits(), groups, codes, scales, zeros, format.scaleType().stored());
+  }
+
+  private static void requireFinite(String name, float[] scales, int across, WeightFormat format) {
+    for (int g = 0; g < scales.length; g++) {
+      if (!Float.isFinite(scales[g])) {
+        throw BantamException.badInput(
+            "The weights of '"
+                + name
+                + "' are too large for a scale of "
+                + format.scaleType()
+                + " (row "
+                + g / across
+                + "). Use 'scale-type: float32', or list the tensor under 'skip'.");
+      }
+    }
   }
 
   private static void quantizeGroup(

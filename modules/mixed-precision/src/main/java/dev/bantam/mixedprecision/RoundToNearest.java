@@ -85,6 +85,16 @@ public record RoundToNearest(TensorSelector selector, WeightFormat format) imple
   }
 
   @Override
+  public List<Forecast> forecast(Map<String, long[]> shapes) {
+    final List<Forecast> forecasts = new ArrayList<>();
+    for (String name : selector.select(shapes)) {
+      final long[] shape = shapes.get(name);
+      forecasts.add(new Forecast(name, format.describe(), format.storedBytes(shape[0], shape[1])));
+    }
+    return forecasts;
+  }
+
+  @Override
   public StepLog apply(CompressionState state) {
     final List<StepLog.Entry> entries = new ArrayList<>();
     for (String name : selector.select(state.shapes())) {
@@ -98,7 +108,12 @@ public record RoundToNearest(TensorSelector selector, WeightFormat format) imple
     final float[] before = state.finiteWeight(name);
     final GroupedTensor grouped =
         MatrixQuantizer.quantize(
-            name, before, Math.toIntExact(shape[0]), Math.toIntExact(shape[1]), format);
+            name,
+            before,
+            Math.toIntExact(shape[0]),
+            Math.toIntExact(shape[1]),
+            format,
+            state.workers());
     final CompressedTensor form = CompressedTensors.cheapestGrouped(grouped);
     state.put(name, form);
     final float[] after = Floats.toArray(state.weights().get(name));

@@ -79,6 +79,15 @@ public record WeightFormat(
     return Groups.ofColumns(rows, columns, groupSize.orElse(columns));
   }
 
+  /** Bytes of codes, scales and zero points of a matrix, all codes stored. */
+  long storedBytes(long rows, long columns) {
+    final long groups = rows * (columns / groupSize.orElse(Math.toIntExact(columns)));
+    final long zeroPoints = scheme == Scheme.AFFINE ? (groups * bits + 7) / 8 : 0;
+    return rows * ((columns * bits + 7) / 8)
+        + groups * (scaleType.stored().bits() / 8)
+        + zeroPoints;
+  }
+
   /** E.g. {@code 4 bit, groups of 128, symmetric -8..7, mse range, float16 scales}. */
   String describe() {
     final int top = (1 << (bits - 1)) - 1;

@@ -17,6 +17,7 @@ import dev.bantam.mixedprecision.WeightFormat.Range;
 import dev.bantam.mixedprecision.WeightFormat.Scheme;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Floats;
+import dev.bantam.tensor.Workers;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -181,7 +182,7 @@ class RoundToNearestTest {
         final float[] w = gaussian(5 * 48, bits);
         final WeightFormat format =
             new WeightFormat(bits, OptionalInt.of(16), scheme, range, ScaleType.FLOAT16);
-        final GroupedTensor form = MatrixQuantizer.quantize("w", w, 5, 48, format);
+        final GroupedTensor form = MatrixQuantizer.quantize("w", w, 5, 48, format, new Workers(2));
         final float[] restored = Floats.toArray(form.dense());
         final int low = -(1 << (bits - 1));
         final boolean restricted = scheme == Scheme.SYMMETRIC && range == Range.MIN_MAX;
@@ -218,7 +219,7 @@ class RoundToNearestTest {
   }
 
   private static double error(float[] w, int rows, int columns, WeightFormat format) {
-    final GroupedTensor form = MatrixQuantizer.quantize("w", w, rows, columns, format);
+    final GroupedTensor form = MatrixQuantizer.quantize("w", w, rows, columns, format, new Workers(2));
     return WeightErrors.relative(w, Floats.toArray(form.dense()));
   }
 
@@ -252,9 +253,9 @@ class RoundToNearestTest {
           new WeightFormat(
               bits, OptionalInt.of(16), Scheme.SYMMETRIC, Range.MIN_MAX, ScaleType.FLOAT16);
       final float[] w = gaussian(4 * 32, bits);
-      final float[] once = Floats.toArray(MatrixQuantizer.quantize("w", w, 4, 32, format).dense());
+      final float[] once = Floats.toArray(MatrixQuantizer.quantize("w", w, 4, 32, format, new Workers(2)).dense());
       final float[] twice =
-          Floats.toArray(MatrixQuantizer.quantize("w", once, 4, 32, format).dense());
+          Floats.toArray(MatrixQuantizer.quantize("w", once, 4, 32, format, new Workers(2)).dense());
       assertArrayEquals(once, twice, bits + " bit");
     }
   }
@@ -292,7 +293,7 @@ class RoundToNearestTest {
           final WeightFormat f =
               new WeightFormat(8, format.groupSize(), scheme, range, ScaleType.FLOAT16);
           final float[] back =
-              Floats.toArray(MatrixQuantizer.quantize("w", row, 1, row.length, f).dense());
+              Floats.toArray(MatrixQuantizer.quantize("w", row, 1, row.length, f, new Workers(2)).dense());
           for (int i = 0; i < row.length; i++) {
             assertEquals(row[i], back[i], 0.005 * Math.abs(row[i]) + 1.2e-7, "of " + row[i]);
           }

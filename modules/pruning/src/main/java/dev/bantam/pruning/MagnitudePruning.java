@@ -79,6 +79,20 @@ public record MagnitudePruning(TensorSelector selector, double sparsity, Scope s
   }
 
   @Override
+  public List<Forecast> forecast(Map<String, long[]> shapes) {
+    final List<Forecast> forecasts = new ArrayList<>();
+    for (String name : selector.select(shapes)) {
+      final long elements = shapes.get(name)[0] * shapes.get(name)[1];
+      forecasts.add(
+          new Forecast(
+              name,
+              describe() + " to " + Math.round(100 * sparsity) + " % zeros",
+              CompressedTensors.sparseBytes(elements, sparsity)));
+    }
+    return forecasts;
+  }
+
+  @Override
   public StepLog apply(CompressionState state) {
     final Map<String, long[]> shapes = state.shapes();
     final List<String> names = selector.select(shapes);
@@ -122,14 +136,14 @@ public record MagnitudePruning(TensorSelector selector, double sparsity, Scope s
     state.put(name, form);
     return new StepLog.Entry(
         name,
-        String.format(
-            Locale.ROOT,
-            "magnitude %s, stored as %s",
-            scope.name().toLowerCase(Locale.ROOT),
-            form.form()),
+        describe() + ", stored as " + form.form(),
         OptionalInt.empty(),
         WeightErrors.sparsity(pruned),
         form.storedBytes(),
         error);
+  }
+
+  private String describe() {
+    return "magnitude, " + scope.name().toLowerCase(Locale.ROOT);
   }
 }
