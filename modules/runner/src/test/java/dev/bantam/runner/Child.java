@@ -79,7 +79,7 @@ final class Child implements AutoCloseable {
     if (!process.isAlive()) {
       fail("it ended too early, with " + process.exitValue() + ":\n" + said);
     }
-    process.destroyForcibly();
+    process.toHandle().destroyForcibly(); // unlike the process itself, leaves the streams open
     end();
   }
 

@@ -46,6 +46,10 @@ record CellKey(Map<String, String> fields) {
    */
   static CellKey read(Path folder) {
     final JsonNode node = Json.read(folder.resolve(FILE));
+    if (!node.isObject()) {
+      throw BantamException.badInput(
+          folder.resolve(FILE) + " is damaged. Delete its folder and run again.");
+    }
     final Map<String, String> fields = new LinkedHashMap<>();
     node.properties().forEach(e -> fields.put(e.getKey(), e.getValue().asText()));
     return new CellKey(fields);

@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -35,6 +36,10 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 public final class ExperimentRun {
   static final String CELLS = "cells";
   private static final String WORK = ".work";
+
+  /** Names of {@link AtomicFiles#temporary}. */
+  private static final Pattern TEMPORARY =
+      Pattern.compile("\\.[0-9a-f-]{36}" + Pattern.quote(AtomicFiles.TEMPORARY));
 
   private final Prepared prepared;
   private final Experiment<Step> experiment;
@@ -99,9 +104,44 @@ public final class ExperimentRun {
     }
   }
 
+  /** Marks a new folder as a run's, so that a run killed from here on can go on. */
+  static void claim(Prepared prepared, Path folder) {
+    final Path file = folder.resolve(ResolvedExperiment.FILE_NAME);
+    if (!Files.exists(file)) {
+      AtomicFiles.write(file, ResolvedExperiment.write(prepared.experiment()));
+    }
+  }
+
+  /**
+   * Refuses cells of other settings before anything is computed or written, as far as keys are
+   * known by then: those of compressed cells are where the dense cell is finished.
+   *
+   * @throws BantamException (resume mismatch) naming all of them and what differs
+   */
+  void requireSameSettings() {
+    if (options.force()) {
+      return; // each is announced and computed again in its turn
+    }
+    final Failures mismatches = new Failures();
+    for (Cell cell : prepared.cells()) {
+      final Path dense = cellFolder(prepared.dense(cell));
+      if (cell.isDense()) {
+        usable(cell, keys.dense(cell), mismatches);
+      } else if (Files.isRegularFile(dense.resolve(CellWork.RESULT))) {
+        final CellRecord record = CellRecord.read(dense.resolve(CellWork.RESULT));
+        if (record.key().equals(keys.dense(prepared.dense(cell)).sha256())
+            && record.result().isPresent()) {
+          usable(cell, keys.compressed(cell, record), mismatches);
+        }
+      }
+    }
+    mismatches.throwIfAny();
+  }
+
   /** Works on all cells in order and returns when none is left. */
   public Outcome cells() {
     AtomicFiles.createFolders(folder.resolve(CELLS));
+    removeTemporaries();
     AtomicFiles.write(
         folder.resolve(ResolvedExperiment.FILE_NAME), ResolvedExperiment.write(experiment));
     final Failures mismatches = new Failures();
@@ -178,6 +218,10 @@ public final class ExperimentRun {
     return folder.resolve(CELLS).resolve(cell.name());
   }
 
+  private Path workFolder(Cell cell) {
+    return cellFolder(cell).resolveSibling("." + cell.name() + WORK);
+  }
+
   /** The packed weights of a finished cell. */
   Path weights(Cell cell) {
     return cellFolder(cell).resolve(ModelFolder.WEIGHTS);
@@ -195,23 +239,22 @@ public final class ExperimentRun {
   /** One cell: reused, refused, computed or failed. */
   private boolean one(Cell cell, CellKey key, Failures mismatches, List<String> failed, Work work) {
     final Path done = cellFolder(cell);
-    final Path half = done.resolveSibling("." + cell.name() + WORK);
-    if (!usable(done, key, mismatches) | !usable(half, key, mismatches)) {
+    final Path half = workFolder(cell);
+    if (!usable(cell, key, mismatches)) {
       return false;
     }
     if (Files.isRegularFile(done.resolve(CellWork.RESULT))) {
       final CellRecord record = CellRecord.read(done.resolve(CellWork.RESULT));
       if (record.result().isPresent()) {
-        requireIntact(cell, record);
+        requireIntact(cell, key, record);
         records.put(cell, record);
         reused++;
         announce(cell, record, "reused");
         return true;
       }
-      AtomicFiles.delete(done); // a failed cell gets another try
     }
+    discard(done); // a failed cell gets another try, and so does one whose record is gone
     AtomicFiles.createFolders(half);
-    removeTemporaries(half);
     key.write(half);
     CellRecord record;
     String error = "";
@@ -243,6 +286,15 @@ public final class ExperimentRun {
     return true;
   }
 
+  /** Whether both folders of a cell may be used; a failed one holds nothing worth keeping. */
+  private boolean usable(Cell cell, CellKey key, Failures mismatches) {
+    final Path record = cellFolder(cell).resolve(CellWork.RESULT);
+    final boolean failed =
+        Files.isRegularFile(record) && CellRecord.read(record).result().isEmpty();
+    return (failed || usable(cellFolder(cell), key, mismatches))
+        & usable(workFolder(cell), key, mismatches);
+  }
+
   /** Whether a cell's folder may be used: it is not there, or has the same key. */
   private boolean usable(Path cell, CellKey key, Failures mismatches) {
     if (!Files.isRegularFile(cell.resolve(CellKey.FILE))) {
@@ -254,7 +306,7 @@ public final class ExperimentRun {
     }
     if (options.force()) {
       progress.message("Computing again, because settings changed: " + cell.getFileName());
-      AtomicFiles.delete(cell);
+      discard(cell);
       return true;
     }
     mismatches.collect(
@@ -269,8 +321,24 @@ public final class ExperimentRun {
     return false;
   }
 
+  /** Deletes a cell's folder, which is gone at once: a kill leaves no part under its name. */
+  private static void discard(Path cell) {
+    if (Files.exists(cell)) {
+      final Path temporary = AtomicFiles.temporary(cell);
+      AtomicFiles.move(cell, temporary);
+      AtomicFiles.delete(temporary);
+    }
+  }
+
   /** A reused cell must still have the weights that its record was measured on. */
-  private void requireIntact(Cell cell, CellRecord record) {
+  private void requireIntact(Cell cell, CellKey key, CellRecord record) {
+    if (!record.key().equals(key.sha256())) {
+      throw BantamException.badInput(
+          cellFolder(cell).resolve(CellWork.RESULT)
+              + " does not belong to the cell's key. Delete the folder "
+              + cellFolder(cell)
+              + " and run again.");
+    }
     final String recorded = record.result().orElseThrow().size().sha256();
     if (!Files.isRegularFile(weights(cell))
         || !SafetensorsFile.sha256(weights(cell)).equals(recorded)) {
@@ -282,14 +350,15 @@ public final class ExperimentRun {
     }
   }
 
-  private static void removeTemporaries(Path half) {
-    try (Stream<Path> files = Files.list(half)) {
-      files
-          .filter(f -> f.getFileName().toString().endsWith(AtomicFiles.TEMPORARY))
-          .forEach(AtomicFiles::delete);
+  /** Deletes what a killed run left half written, anywhere in the run folder. */
+  private void removeTemporaries() {
+    final List<Path> found;
+    try (Stream<Path> files = Files.walk(folder)) {
+      found = files.filter(f -> TEMPORARY.matcher(f.getFileName().toString()).matches()).toList();
     } catch (IOException e) {
-      throw BantamException.badInput("Cannot list " + half + ": " + e + ".", e);
+      throw BantamException.badInput("Cannot list " + folder + ": " + e + ".", e);
     }
+    found.forEach(AtomicFiles::delete);
   }
 
   private void announce(Cell cell, CellRecord record, String how) {

@@ -3,6 +3,7 @@ package dev.bantam.runner.run;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Progress;
+import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.export.ExportCheck;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
@@ -11,6 +12,7 @@ import dev.bantam.report.CellRecord;
 import dev.bantam.runner.experiment.ResolvedExperiment;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.Workers;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -46,27 +48,37 @@ final class Exports {
         run.resolve(FOLDER)
             .resolve(cell.name().replaceAll("\\.s" + cell.seed() + "(d[0-9]+)?$", ""))
             .resolve("safetensors");
-    if (Files.isRegularFile(target.resolve(MANIFEST))) {
-      if (Json.read(target.resolve(MANIFEST)).path("weights_sha256").asText().equals(sha256)) {
-        return;
-      }
-      AtomicFiles.delete(target);
+    final String card =
+        ModelCard.text(cell.subject(), dense, record, ResolvedExperiment.steps(cell.variant()));
+    if (holds(target, sha256, card)) {
+      return;
     }
     AtomicFiles.createFolders(target.getParent());
     final Path temporary = AtomicFiles.temporary(target);
     AtomicFiles.createFolders(temporary);
     try {
       final Checkpoint source = cell.subject().withTaskHead();
-      ModelFolder.copy(
-          temporary,
-          source,
-          weights,
-          ModelCard.text(cell.subject(), dense, record, ResolvedExperiment.steps(cell.variant())));
+      ModelFolder.copy(temporary, source, weights, card);
       final ExportCheck check = check(cell, source, weights, temporary, workers);
       Json.write(temporary.resolve(MANIFEST), manifest(cell, sha256, check));
+      AtomicFiles.delete(target);
       AtomicFiles.move(temporary, target);
     } finally {
       AtomicFiles.delete(temporary);
+    }
+  }
+
+  /** Whether a folder is a finished export of these weights with this card. */
+  private static boolean holds(Path target, String sha256, String card) {
+    final Path weights = target.resolve(ModelFolder.WEIGHTS);
+    try {
+      return Files.isRegularFile(target.resolve(MANIFEST))
+          && Files.isRegularFile(weights)
+          && Files.isRegularFile(target.resolve(ModelFolder.CARD))
+          && Files.readString(target.resolve(ModelFolder.CARD)).equals(card)
+          && SafetensorsFile.sha256(weights).equals(sha256);
+    } catch (IOException e) {
+      return false; // unreadable, or no text: written again
     }
   }
 

@@ -54,6 +54,7 @@ public final class Runs {
     final ConsoleProgress progress = options.progress();
     final RunFolderLock lock = RunFolderLock.of(folder);
     try {
+      ExperimentRun.claim(prepared, folder); // before anything else is written
       progress.log(text -> append(folder.resolve(LOG), text));
       progress.message(
           String.format(
@@ -81,9 +82,10 @@ public final class Runs {
       Prediction prediction,
       PrintStream out) {
     final long start = System.nanoTime();
+    final ExperimentRun run = new ExperimentRun(prepared, options, folder);
+    run.requireSameSettings(); // before anything of the earlier run is replaced
     final ObjectNode manifest = Manifest.of(prepared, options, command);
     Manifest.write(folder, manifest);
-    final ExperimentRun run = new ExperimentRun(prepared, options, folder);
     final ExperimentRun.Outcome outcome = run.cells();
     export(prepared, run, options);
     manifest.put("finished", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
