@@ -46,7 +46,8 @@ public final class DenseLinear implements LinearOperator {
   }
 
   @Override
-  public void backwardInput(Matrix dy, int rows, Matrix dx, int from, int to, float beta) {
+  public void backwardInput(
+      Matrix x, Matrix dy, int rows, Matrix dx, int from, int to, float beta, double[][] own) {
     Blas.gemm(
         false,
         false,
@@ -61,7 +62,8 @@ public final class DenseLinear implements LinearOperator {
   }
 
   @Override
-  public void backwardWeight(Matrix x, Matrix dy, int rows, Floats gradient, int from, int to) {
+  public void backwardWeight(
+      Matrix x, Matrix dy, int rows, Floats gradient, int from, int to, double[][] own) {
     Blas.gemm(
         true,
         false,

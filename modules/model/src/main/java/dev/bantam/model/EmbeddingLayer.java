@@ -1,8 +1,9 @@
 package dev.bantam.model;
 
+import dev.bantam.model.Site.Kind;
 import dev.bantam.tensor.Floats;
-import java.util.Map;
-import org.nd4j.linalg.api.ndarray.INDArray;
+import java.util.List;
+import java.util.function.Function;
 
 /** {@code h = dropout(LN(word[id] + position[p] + type[t]))}, forward and backward. */
 final class EmbeddingLayer {
@@ -19,49 +20,60 @@ final class EmbeddingLayer {
   private final LayerWeights.Norm norm;
   private final int d;
   private final double eps;
+  private final SiteHook atWord;
+  private final SiteHook atOutput;
 
   /** Normalised rows and their factors, kept for the backward. */
   record Saved(Floats normalized, float[] rstd) {}
 
-  EmbeddingLayer(Pass pass, Map<String, INDArray> parameters, int d, double eps) {
+  EmbeddingLayer(Pass pass, Function<String, Floats> parameters, int d, double eps) {
     this.pass = pass;
-    this.word = Floats.of(parameters.get(WORD));
-    this.position = Floats.of(parameters.get(POSITION));
-    this.type = Floats.of(parameters.get(TYPE));
-    this.norm = new LayerWeights.Norm(NORM, parameters::get);
+    this.word = parameters.apply(WORD);
+    this.position = parameters.apply(POSITION);
+    this.type = parameters.apply(TYPE);
+    this.norm = new LayerWeights.Norm(NORM, parameters);
     this.d = d;
     this.eps = eps;
+    this.atWord = pass.hooks().at(-1, Kind.EMBEDDINGS_WORD);
+    this.atOutput = pass.hooks().at(-1, Kind.EMBEDDINGS_OUTPUT);
   }
 
   Stage forward(Floats output, Saved saved) {
-    return (shard, part, worker) -> {
-      final int first = pass.shards().firstRow(shard);
-      final int count = pass.shards().endRow(shard) - first;
-      final int end = first + Shards.share(count, part + 1, pass.shards().parts());
-      final int step = Scratch.tileRows(d);
-      final float[] tile = pass.scratch()[worker].tile(0, step * d);
-      final float[] other = pass.scratch()[worker].tile(1, step * d);
-      for (int row = first + Shards.share(count, part, pass.shards().parts());
-          row < end;
-          row += step) {
-        final int rows = Math.min(step, end - row);
-        gather(word, pass.batch().ids(), row, rows, tile);
-        gather(position, pass.batch().positions(), row, rows, other);
-        pass.kernels().add(tile, other, rows * d);
-        gather(type, pass.batch().typeIds(), row, rows, other);
-        pass.kernels().add(tile, other, rows * d);
-        pass.kernels()
-            .layerNorm(tile, rows, d, norm.gamma, norm.beta, eps, other, saved.rstd(), row);
-        if (pass.keep()) {
-          saved.normalized().write(row * d, other, 0, rows * d);
-        }
-        if (pass.dropout().active()) {
-          pass.kernels()
-              .dropout(tile, rows * d, pass.dropout().at(-1, DROP), row * d, pass.dropout().rate());
-        }
-        output.write(row * d, tile, 0, rows * d);
-      }
-    };
+    return (shard, part, worker) ->
+        pass.rows(
+            shard,
+            part,
+            d,
+            (row, rows) -> forward(row, rows, pass.scratch()[worker], output, saved));
+  }
+
+  private void forward(int row, int rows, Scratch scratch, Floats output, Saved saved) {
+    final int n = rows * d;
+    final float[] tile = scratch.tile(0, n);
+    final float[] other = scratch.tile(1, n);
+    gather(word, pass.batch().ids(), row, rows, tile);
+    if (atWord != null) {
+      atWord.forward(tile, rows, d, row);
+    }
+    gather(position, pass.batch().positions(), row, rows, other);
+    pass.kernels().add(tile, other, n);
+    gather(type, pass.batch().typeIds(), row, rows, other);
+    pass.kernels().add(tile, other, n);
+    pass.kernels().layerNorm(tile, rows, d, norm.gamma, norm.beta, eps, other, saved.rstd(), row);
+    if (pass.keep()) {
+      saved.normalized().write(row * d, other, 0, n);
+    }
+    dropout(tile, n, row);
+    if (atOutput != null) {
+      atOutput.forward(tile, rows, d, row);
+    }
+    output.write(row * d, tile, 0, n);
+  }
+
+  private void dropout(float[] tile, int n, int row) {
+    if (pass.dropout().active()) {
+      pass.kernels().dropout(tile, n, pass.dropout().at(-1, DROP), row * d, pass.dropout().rate());
+    }
   }
 
   private void gather(Floats table, int[] index, int row, int rows, float[] tile) {
@@ -70,52 +82,78 @@ final class EmbeddingLayer {
     }
   }
 
-  /** Sends the gradients of the tables and the norm, given that of the output in {@code stream}. */
-  void backward(Floats stream, Saved saved, GradientStore gradients) {
+  /**
+   * Sends the gradients of the tables and the norm, given that of the output in {@code stream}.
+   *
+   * @param words room for the gradient of the word rows where something sits at their site
+   */
+  void backward(Floats stream, Floats words, Saved saved, GradientStore gradients) {
     final boolean tables =
         gradients.wants(WORD) || gradients.wants(POSITION) || gradients.wants(TYPE);
-    if (!tables && !gradients.wants(NORM + ".weight") && !gradients.wants(NORM + ".bias")) {
+    final boolean own =
+        (atWord != null && atWord.wanted(gradients))
+            || (atOutput != null && atOutput.wanted(gradients));
+    if (!tables && !own && !gradients.wants(NORM + ".weight") && !gradients.wants(NORM + ".bias")) {
       return;
     }
-    final int pieces = pass.shards().count() * pass.shards().parts();
+    final int pieces = pass.shards().pieces();
     final Partials gamma = new Partials(pieces, d);
     final Partials beta = new Partials(pieces, d);
     Stage.runAll(
-        java.util.List.of(
-            (shard, part, worker) -> throughNorm(shard, part, worker, stream, saved, gamma, beta)),
+        List.of(
+            (shard, part, worker) ->
+                pass.rows(
+                    shard,
+                    part,
+                    d,
+                    (row, rows) -> {
+                      final Scratch scratch = pass.scratch()[worker];
+                      final int piece = pass.shards().piece(shard, part);
+                      throughNorm(row, rows, piece, scratch, stream, saved, gamma, beta);
+                      if (atWord != null) {
+                        throughWord(row, rows, piece, scratch, stream, words);
+                      }
+                    })),
         pass.shards(),
         pass.workers());
+    pass.hooks().send(site -> site.kind().compareTo(Kind.EMBEDDINGS_OUTPUT) <= 0, gradients);
     gradients.vector(NORM + ".weight", gamma::total);
     gradients.vector(NORM + ".bias", beta::total);
-    scatter(WORD, pass.batch().ids(), stream, gradients);
+    scatter(WORD, pass.batch().ids(), atWord == null ? stream : words, gradients);
     scatter(POSITION, pass.batch().positions(), stream, gradients);
     scatter(TYPE, pass.batch().typeIds(), stream, gradients);
   }
 
   private void throughNorm(
-      int shard, int part, int worker, Floats stream, Saved saved, Partials gamma, Partials beta) {
-    final int first = pass.shards().firstRow(shard);
-    final int count = pass.shards().endRow(shard) - first;
-    final int end = first + Shards.share(count, part + 1, pass.shards().parts());
-    final int step = Scratch.tileRows(d);
-    final float[] tile = pass.scratch()[worker].tile(0, step * d);
-    final float[] other = pass.scratch()[worker].tile(1, step * d);
-    final int piece = shard * pass.shards().parts() + part;
-    for (int row = first + Shards.share(count, part, pass.shards().parts());
-        row < end;
-        row += step) {
-      final int rows = Math.min(step, end - row);
-      stream.read(row * d, tile, 0, rows * d);
-      if (pass.dropout().active()) {
-        pass.kernels()
-            .dropout(tile, rows * d, pass.dropout().at(-1, DROP), row * d, pass.dropout().rate());
-      }
-      saved.normalized().read(row * d, other, 0, rows * d);
-      pass.kernels()
-          .layerNormBackward(
-              tile, rows, d, other, saved.rstd(), row, norm.gamma, gamma.of(piece), beta.of(piece));
-      stream.write(row * d, tile, 0, rows * d);
+      int row,
+      int rows,
+      int piece,
+      Scratch scratch,
+      Floats stream,
+      Saved saved,
+      Partials gamma,
+      Partials beta) {
+    final int n = rows * d;
+    final float[] tile = scratch.tile(0, n);
+    final float[] other = scratch.tile(1, n);
+    stream.read(row * d, tile, 0, n);
+    if (atOutput != null) {
+      atOutput.backward(tile, rows, d, row, piece, scratch);
     }
+    dropout(tile, n, row);
+    saved.normalized().read(row * d, other, 0, n);
+    pass.kernels()
+        .layerNormBackward(
+            tile, rows, d, other, saved.rstd(), row, norm.gamma, gamma.of(piece), beta.of(piece));
+    stream.write(row * d, tile, 0, n);
+  }
+
+  private void throughWord(
+      int row, int rows, int piece, Scratch scratch, Floats stream, Floats words) {
+    final float[] tile = scratch.tile(0, rows * d);
+    stream.read(row * d, tile, 0, rows * d);
+    atWord.backward(tile, rows, d, row, piece, scratch);
+    words.write(row * d, tile, 0, rows * d);
   }
 
   private void scatter(String name, int[] index, Floats stream, GradientStore gradients) {

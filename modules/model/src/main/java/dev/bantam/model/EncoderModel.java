@@ -3,11 +3,11 @@ package dev.bantam.model;
 import dev.bantam.checkpoint.Architecture;
 import dev.bantam.checkpoint.Head;
 import dev.bantam.checkpoint.Pooling;
-import dev.bantam.model.LayerForward.EncoderShape;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Kernels;
 import dev.bantam.tensor.Workers;
-import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,20 +19,25 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * A BERT-like encoder with pooling and an optional classification head.
  *
  * <p>Parameters are live tensors: an optimiser or a compression step writes to them and the next
- * pass sees it. One pass at a time; a pass uses all workers.
+ * pass sees it. Beside them a model carries what callers attach: {@linkplain LinearOperator
+ * operators} of weights, {@linkplain ActivationTransform transforms} and observers of {@linkplain
+ * Site sites}, {@linkplain AttentionStrategy attention} variants. Without any of it a pass is the
+ * plain one, to the bit.
+ *
+ * <p>One pass at a time; a pass uses all workers.
  */
 public final class EncoderModel implements Model<Batch> {
   private final Architecture architecture;
   private final Optional<Head> head;
   private final Pooling pooling;
   private final Map<String, INDArray> parameters;
+  private final Map<String, Floats> views = new HashMap<>(); // looked up by name, never iterated
+  private final Map<String, LinearOperator> dense = new HashMap<>(); // by name only
   private final Workers workers;
   private final Kernels kernels;
-  private final EncoderShape shape;
-  private final Map<String, LinearOperator> operators = new HashMap<>(); // by name only
-  private final Scratch[] scratch;
-  private final PassMemory memory;
-  private final GradientStore gradients;
+  private final EncoderSites sites;
+  private final Attachments attachments;
+  private final EncoderPass engine;
 
   /**
    * @param parameters weights by Hugging Face base-model name; kept, not copied
@@ -55,25 +60,16 @@ public final class EncoderModel implements Model<Batch> {
       Map<String, INDArray> parameters,
       Workers workers,
       Kernels kernels) {
+    ParameterShapes.check(architecture, head, pooling, parameters);
     this.architecture = architecture;
     this.head = head;
     this.pooling = pooling;
     this.parameters = new LinkedHashMap<>(parameters);
     this.workers = workers;
     this.kernels = kernels;
-    this.shape =
-        new EncoderShape(
-            architecture.hiddenSize(),
-            architecture.headSize(),
-            EncoderShape.kernel(architecture.activation()),
-            architecture.layerNormEps());
-    this.scratch = new Scratch[workers.threads()];
-    for (int i = 0; i < scratch.length; i++) {
-      scratch[i] = new Scratch();
-    }
-    this.memory = new PassMemory(architecture);
-    this.gradients = new GradientStore(this.parameters::get);
-    ParameterShapes.check(architecture, head, pooling, parameters);
+    this.sites = new EncoderSites(architecture, pooling);
+    this.attachments = new Attachments(architecture.layers().size());
+    this.engine = new EncoderPass(this, sites, attachments, workers, kernels);
   }
 
   /** Shape and conventions. */
@@ -91,14 +87,38 @@ public final class EncoderModel implements Model<Batch> {
     return pooling;
   }
 
+  /**
+   * The weights, and behind them the trainable tensors of whatever is attached, as {@code
+   * <weight>/<name>}, {@code <site>/<name>} and {@code layer.<i>.attention/<name>}.
+   */
   @Override
   public Map<String, INDArray> parameters() {
-    return java.util.Collections.unmodifiableMap(parameters);
+    if (attachments.none()) {
+      return Collections.unmodifiableMap(parameters);
+    }
+    final Map<String, INDArray> all = new LinkedHashMap<>(parameters);
+    all.putAll(attachments.parameters());
+    return Collections.unmodifiableMap(all);
+  }
+
+  @Override
+  public double learningRateFactor(String parameter) {
+    return attachments.learningRateFactor(parameter);
+  }
+
+  /** Whether a parameter belongs to something attached and not to the encoder itself. */
+  public static boolean isAttached(String parameter) {
+    return parameter.indexOf('/') >= 0;
+  }
+
+  /** The live memory of a weight. */
+  Floats view(String name) {
+    return views.computeIfAbsent(name, n -> Floats.of(parameters.get(n)));
   }
 
   /**
    * The same architecture, pooling and weights with another head on top. Encoder tensors are
-   * shared, not copied.
+   * shared, not copied; nothing attached is carried over.
    *
    * @param weight [labels, d]
    * @param bias [labels]
@@ -110,67 +130,107 @@ public final class EncoderModel implements Model<Batch> {
     return new EncoderModel(architecture, Optional.of(newHead), newPooling, all, workers, kernels);
   }
 
-  private LinearOperator operator(String name) {
-    return operators.computeIfAbsent(name, n -> new DenseLinear(parameters.get(n)));
+  /**
+   * What multiplies with a weight: the attached operator, or the dense one.
+   *
+   * @param weight a matrix of an encoder layer or of the pooler
+   */
+  public LinearOperator operator(String weight) {
+    checkMatrix(weight);
+    final LinearOperator attached = attachments.operator(weight);
+    return attached != null
+        ? attached
+        : dense.computeIfAbsent(weight, n -> new DenseLinear(parameters.get(n)));
   }
 
-  private Pass pass(Batch batch, boolean keep, Regularization regularization) {
-    checkInput(batch);
-    final Shards shards = new Shards(batch.offsets());
-    return new Pass(
-        batch,
-        shards,
-        Pass.scoreOffsets(batch),
-        workers,
-        scratch,
-        kernels,
-        keep,
-        regularization.dropout() > 0
-            ? new Pass.Dropout(regularization.dropout(), regularization.seed())
-            : Pass.Dropout.NONE);
+  /**
+   * Lets another operator multiply with a weight.
+   *
+   * @throws IllegalArgumentException if there is no such matrix or the operator has another shape
+   */
+  public void setOperator(String weight, LinearOperator operator) {
+    checkMatrix(weight);
+    final INDArray tensor = parameters.get(weight);
+    if (operator.outputs() != tensor.size(0) || operator.inputs() != tensor.size(1)) {
+      throw new IllegalArgumentException(
+          String.format(
+              java.util.Locale.ROOT,
+              "'%s' is [%d x %d], its operator would be [%d x %d]",
+              weight,
+              tensor.size(0),
+              tensor.size(1),
+              operator.outputs(),
+              operator.inputs()));
+    }
+    attachments.setOperator(weight, operator);
+    changed(weight);
   }
 
-  private void checkInput(Batch batch) {
-    check(batch.ids(), architecture.vocabularySize(), "Token id", "vocabulary");
-    check(batch.positions(), architecture.positions(), "Position", "position table");
-    check(batch.typeIds(), architecture.tokenTypes(), "Token type", "token type table");
+  /** Goes back to the dense product. */
+  public void resetOperator(String weight) {
+    checkMatrix(weight);
+    attachments.resetOperator(weight);
+    changed(weight);
   }
 
-  private static void check(int[] values, int size, String what, String table) {
-    for (int value : values) {
-      if (value < 0 || value >= size) {
-        throw new IllegalArgumentException(
-            what + " " + value + " is outside the " + table + " of " + size);
-      }
+  private void checkMatrix(String weight) {
+    if (!EncoderPass.isLinear(weight) || !parameters.containsKey(weight)) {
+      throw new IllegalArgumentException(
+          "'"
+              + weight
+              + "' is no matrix of a linear layer. Those are named like"
+              + " 'encoder.layer.0.output.dense.weight', or 'pooler.dense.weight'.");
     }
   }
 
-  /** Runs the encoder; the last hidden states are in the returned buffer until the next pass. */
-  private Floats encode(Pass pass) {
-    memory.reserve(pass);
-    final EmbeddingLayer embeddings = embeddings(pass);
-    final List<Stage> stages = new ArrayList<>();
-    stages.add(embeddings.forward(memory.embedded(), memory.embeddingSaved()));
-    Floats input = memory.embedded();
-    for (int i = 0; i < architecture.layers().size(); i++) {
-      final LayerBuffers buffers = memory.layer(i);
-      stages.addAll(new LayerForward(pass, i, weights(i), buffers, input, shape).stages());
-      input = buffers.output;
-    }
-    Stage.runAll(stages, pass.shards(), workers);
-    return input;
+  private void changed(String owner) {
+    engine.changed(owner);
   }
 
-  private EmbeddingLayer embeddings(Pass pass) {
-    return new EmbeddingLayer(pass, parameters, shape.hiddenSize(), shape.eps());
+  /** All sites in forward order. */
+  public List<Site> sites() {
+    return sites.all();
   }
 
-  private LayerWeights weights(int layer) {
-    return new LayerWeights(layer, parameters::get, this::operator);
+  /**
+   * The site of a name.
+   *
+   * @throws IllegalArgumentException if there is none; the message lists those that exist
+   */
+  public Site site(String name) {
+    return sites.named(name);
   }
 
-  private PooledHead pooledHead(Pass pass) {
-    return new PooledHead(pass, pooling, shape.hiddenSize(), parameters);
+  /**
+   * Puts a transform at a site.
+   *
+   * @throws IllegalStateException if the site has one
+   */
+  public void attach(String site, ActivationTransform transform) {
+    attachments.attach(sites.named(site), transform);
+    changed(site);
+  }
+
+  /** Puts an observer at a site, beside any that are there. */
+  public void attach(String site, ActivationObserver observer) {
+    attachments.attach(sites.named(site), observer);
+  }
+
+  /** Takes the transform and all observers off a site. */
+  public void detach(String site) {
+    attachments.detach(sites.named(site));
+    changed(site);
+  }
+
+  /** How a layer attends. */
+  public AttentionStrategy attention(int layer) {
+    return attachments.attention(layer);
+  }
+
+  /** Lets a layer attend in another way; {@link SoftmaxAttention#INSTANCE} is the plain one. */
+  public void setAttention(int layer, AttentionStrategy strategy) {
+    attachments.attention(layer, strategy);
+    changed(Attachments.attentionName(layer));
   }
 
   /**
@@ -179,28 +239,12 @@ public final class EncoderModel implements Model<Batch> {
    * @return layers + 1 tensors
    */
   public List<INDArray> hiddenStates(Batch batch) {
-    final Pass pass = pass(batch, true, Regularization.NONE);
-    encode(pass);
-    final List<INDArray> states = new ArrayList<>();
-    states.add(copy(memory.embedded(), batch.tokens()));
-    for (int i = 0; i < architecture.layers().size(); i++) {
-      states.add(copy(memory.layer(i).output, batch.tokens()));
-    }
-    return states;
-  }
-
-  private INDArray copy(Floats rows, int tokens) {
-    final float[] values = new float[tokens * shape.hiddenSize()];
-    rows.read(0, values, 0, values.length);
-    return Floats.tensor(values, tokens, shape.hiddenSize());
+    return engine.hiddenStates(batch);
   }
 
   /** The last hidden states, [tokens, d] row-major. */
   public float[] encode(Batch batch) {
-    final Floats hidden = encode(pass(batch, false, Regularization.NONE));
-    final float[] values = new float[batch.tokens() * shape.hiddenSize()];
-    hidden.read(0, values, 0, values.length);
-    return values;
+    return engine.encode(batch);
   }
 
   /**
@@ -209,10 +253,9 @@ public final class EncoderModel implements Model<Batch> {
    * @param normalize whether to scale each to unit length
    */
   public float[] embed(Batch batch, boolean normalize) {
-    final Pass pass = pass(batch, false, Regularization.NONE);
-    final float[] pooled = pooledHead(pass).pool(encode(pass));
+    final float[] pooled = engine.embed(batch);
     if (normalize) {
-      final int d = shape.hiddenSize();
+      final int d = architecture.hiddenSize();
       for (int s = 0; s < batch.sequences(); s++) {
         double squares = 0;
         for (int i = 0; i < d; i++) {
@@ -227,56 +270,85 @@ public final class EncoderModel implements Model<Batch> {
     return pooled;
   }
 
+  /**
+   * The values of some sites in a forward without dropout: what {@link LossTerm}s of a student are
+   * given of their teacher.
+   *
+   * @return one array for each site, laid out as {@link SiteValue} says
+   */
+  public List<float[]> siteValues(Batch batch, List<Site> wanted) {
+    return engine.siteValues(batch, wanted.stream().map(sites::check).toList());
+  }
+
+  @Override
+  public void linearInputs(Batch batch, Collection<String> weights, InputSink sink) {
+    weights.stream().filter(name -> !name.equals(PooledHead.WEIGHT)).forEach(this::checkMatrix);
+    engine.linearInputs(batch, weights, sink);
+  }
+
   @Override
   public Outputs outputs(Batch batch) {
     requireHead();
-    final Pass pass = pass(batch, false, Regularization.NONE);
-    final PooledHead top = pooledHead(pass);
-    return top.classify(top.pool(encode(pass)));
+    return engine.outputs(batch);
   }
 
   @Override
   public double gradients(
       Batch batch, Loss loss, Regularization regularization, GradientSink sink) {
-    requireHead();
-    final Pass pass = pass(batch, true, regularization);
-    final Floats hidden = encode(pass);
-    final PooledHead top = pooledHead(pass);
-    final float[] pooled = top.pool(hidden);
-    final float[] dropped = pooled.clone();
-    final Outputs outputs = top.classify(dropped);
-    final float[] gradient = new float[outputs.values().length];
-    final double value = loss.apply(outputs.values(), outputs.rows(), outputs.columns(), gradient);
-    gradients.to(sink);
-    final BackwardBuffers buffers = memory.backward();
-    top.backward(gradient, dropped, pooled, hidden, buffers.stream, gradients);
-    final int lowest = lowestLayerWanted(sink);
-    for (int i = architecture.layers().size() - 1; i >= lowest; i--) {
-      final Floats input = i == 0 ? memory.embedded() : memory.layer(i - 1).output;
-      new LayerBackward(pass, i, weights(i), memory.layer(i), buffers, input, shape, gradients)
-          .run();
-    }
-    if (lowest == 0) {
-      embeddings(pass).backward(buffers.stream, memory.embeddingSaved(), gradients);
-    }
-    return value;
+    return gradients(batch, loss, List.of(), regularization, sink);
   }
 
-  /** Layers below the lowest one with a wanted gradient need no backward. */
-  private int lowestLayerWanted(GradientSink sink) {
-    int lowest = architecture.layers().size();
-    for (String name : parameters.keySet()) {
-      if (!sink.wants(name)) {
-        continue;
-      }
-      if (name.startsWith("embeddings.")) {
-        return 0;
-      }
-      if (name.startsWith("encoder.layer.")) {
-        lowest = Math.min(lowest, Integer.parseInt(name.split("\\.")[2]));
-      }
+  /**
+   * Loss and gradients with further terms read off activations: {@code loss + sum of weight *
+   * term}.
+   *
+   * @param loss of the head's outputs, or {@link Loss#NONE}, which needs no head
+   * @return the total loss
+   */
+  public double gradients(
+      Batch batch,
+      Loss loss,
+      List<LossTerm> terms,
+      Regularization regularization,
+      GradientSink sink) {
+    if (loss != Loss.NONE) {
+      requireHead();
     }
-    return lowest;
+    terms.forEach(term -> term.sites().forEach(sites::check));
+    return engine.gradients(batch, loss, terms, regularization, sink);
+  }
+
+  /**
+   * The output of one layer for a given input, attached things included; changes nothing.
+   *
+   * @param hidden [tokens, d]
+   * @param offsets start of each sequence, [sequences + 1]
+   * @param weights tensors to use in place of the model's, by name; may be empty
+   * @return [tokens, d]
+   */
+  public INDArray runLayer(
+      int layer, INDArray hidden, int[] offsets, Map<String, INDArray> weights) {
+    return engine.runner().runLayer(layer, hidden, offsets, weights);
+  }
+
+  /**
+   * What the piece of the model right behind a site makes of an input, with no transform applied;
+   * changes nothing. The piece is
+   *
+   * <ul>
+   *   <li>at {@code attention.input}: query, key, value and attention up to the context of all
+   *       heads, [tokens, width]
+   *   <li>at {@code attention.context}: {@code W_o x + b_o}
+   *   <li>at {@code ffn.input}: {@code W_up x + b_up}
+   *   <li>at {@code ffn.hidden}: {@code W_down x + b_down}
+   * </ul>
+   *
+   * @param x [tokens, width of the site]
+   * @param offsets start of each sequence, [sequences + 1]
+   * @param weights tensors to use in place of the model's, by name; may be empty
+   */
+  public INDArray runModule(Site site, INDArray x, int[] offsets, Map<String, INDArray> weights) {
+    return engine.runner().runModule(sites.check(site), x, offsets, weights);
   }
 
   private void requireHead() {

@@ -26,6 +26,11 @@ final class GradientStore {
     return sink.wants(name);
   }
 
+  /** Forgets the memory of the parameters of something attached, which may change its shapes. */
+  void forget(String owner) {
+    memory.keySet().removeIf(name -> name.startsWith(owner + "/"));
+  }
+
   /** The gradient's memory; whoever asks overwrites all of it and then calls {@link #done}. */
   Floats matrix(String name) {
     return memory.computeIfAbsent(

@@ -1,17 +1,17 @@
 package dev.bantam.model;
 
 import dev.bantam.model.LayerForward.EncoderShape;
-import dev.bantam.tensor.Blas;
+import dev.bantam.model.LayerWeights.Linear;
+import dev.bantam.model.Site.Kind;
+import dev.bantam.model.WeightGradients.Product;
 import dev.bantam.tensor.Blas.Matrix;
 import dev.bantam.tensor.Floats;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** The backward of {@link LayerForward}, block by block in reverse. */
 final class LayerBackward {
-  /** Rows of a weight's gradient computed by one piece of work. */
-  private static final int GRADIENT_ROWS = 192;
-
   private final Pass pass;
   private final int layer;
   private final LayerWeights weights;
@@ -19,17 +19,11 @@ final class LayerBackward {
   private final BackwardBuffers buffers;
   private final Floats input;
   private final EncoderShape shape;
+  private final AttentionStrategy strategy;
   private final GradientStore gradients;
+  private final SpareMemory spare;
+  private final WeightGradients weightGradients;
   private final int d;
-
-  private final Partials outputGamma;
-  private final Partials outputBeta;
-  private final Partials downBias;
-  private final Partials upBias;
-  private final Partials attentionGamma;
-  private final Partials attentionBeta;
-  private final Partials attentionBias;
-  private final Partials queryKeyValueBias;
 
   LayerBackward(
       Pass pass,
@@ -39,7 +33,9 @@ final class LayerBackward {
       BackwardBuffers buffers,
       Floats input,
       EncoderShape shape,
-      GradientStore gradients) {
+      AttentionStrategy strategy,
+      GradientStore gradients,
+      SpareMemory spare) {
     this.pass = pass;
     this.layer = layer;
     this.weights = weights;
@@ -47,213 +43,241 @@ final class LayerBackward {
     this.buffers = buffers;
     this.input = input;
     this.shape = shape;
+    this.strategy = strategy;
     this.gradients = gradients;
+    this.spare = spare;
+    this.weightGradients = new WeightGradients(pass, gradients);
     this.d = shape.hiddenSize();
-    final int pieces = pass.shards().count() * pass.shards().parts();
-    outputGamma = new Partials(pieces, d);
-    outputBeta = new Partials(pieces, d);
-    downBias = new Partials(pieces, d);
-    upBias = new Partials(pieces, weights.ffnWidth());
-    attentionGamma = new Partials(pieces, d);
-    attentionBeta = new Partials(pieces, d);
-    attentionBias = new Partials(pieces, d);
-    queryKeyValueBias = new Partials(pieces, 3 * weights.attentionWidth());
   }
 
   /** Turns the gradient of the layer's output in {@code stream} into that of its input. */
   void run() {
-    final String p = weights.prefix;
-    Stage.runAll(
-        List.of(
-            (shard, part, worker) ->
-                throughNorm(
-                    shard,
-                    part,
-                    worker,
-                    saved.outputNormalized,
-                    saved.outputRstd,
-                    weights.outputNorm,
-                    LayerForward.DROP_OUTPUT,
-                    new Partials[] {outputGamma, outputBeta, downBias}),
-            this::throughActivation,
-            (shard, part, worker) ->
-                multiply(weights.up, buffers.hidden, buffers.stream, 1f, shard, part)),
-        pass.shards(),
-        pass.workers());
-    norm(weights.outputNorm.name, outputGamma, outputBeta);
-    gradients.vector(p + "output.dense.bias", downBias::total);
-    gradients.vector(p + "intermediate.dense.bias", upBias::total);
-    weightGradients(
-        List.of(
-            new Product(p + "output.dense.weight", weights.down, saved.hidden, buffers.block, d, 0),
-            new Product(
-                p + "intermediate.dense.weight",
-                weights.up,
+    ffn();
+    attention();
+    pass.hooks().send(site -> site.layer() == layer, gradients);
+  }
+
+  private void ffn() {
+    final int f = weights.ffnWidth();
+    final int pieces = pass.shards().pieces();
+    final AddAndNormalize.Sums sums = AddAndNormalize.Sums.of(pieces, d);
+    final Partials upBias = new Partials(pieces, f);
+    final OwnGradients downOwn = weightGradients.own(weights.down);
+    final OwnGradients upOwn = weightGradients.own(weights.up);
+    final Floats ffnInput = branch(Kind.FFN_INPUT, saved.attention);
+    final List<Stage> stages = new ArrayList<>();
+    stages.add(
+        addAndNormalize(
+                AddAndNormalize.Sites.FFN,
                 saved.attention,
+                weights.outputNorm,
+                saved.outputNormalized,
+                saved.outputRstd)
+            .backward(buffers.stream, buffers.block, sums));
+    stages.add(
+        (shard, part, worker) ->
+            multiply(
+                weights.down,
+                downOwn,
+                saved.hidden,
+                buffers.block,
                 buffers.hidden,
-                weights.ffnWidth(),
-                0)));
-    Stage.runAll(
+                0f,
+                shard,
+                part));
+    siteBackward(stages, Kind.FFN_HIDDEN, buffers.hidden, f, 0, 1);
+    stages.add((shard, part, worker) -> throughActivation(upBias, shard, part, worker));
+    final Floats target = branchGradient(Kind.FFN_INPUT);
+    final float beta = target == buffers.stream ? 1f : 0f;
+    stages.add(
+        (shard, part, worker) ->
+            multiply(weights.up, upOwn, ffnInput, buffers.hidden, target, beta, shard, part));
+    joinBranch(stages, Kind.FFN_INPUT, target);
+    runStages(stages);
+    norm(weights.outputNorm.name, sums);
+    gradients.vector(weights.prefix + "output.dense.bias", sums.bias()::total);
+    gradients.vector(weights.prefix + "intermediate.dense.bias", upBias::total);
+    final int tokens = pass.batch().tokens();
+    weightGradients.run(
         List.of(
-            (shard, part, worker) ->
-                throughNorm(
-                    shard,
-                    part,
-                    worker,
-                    saved.attentionNormalized,
-                    saved.attentionRstd,
-                    weights.attentionNorm,
-                    LayerForward.DROP_ATTENTION,
-                    new Partials[] {attentionGamma, attentionBeta, attentionBias}),
-            (shard, part, worker) ->
-                multiply(weights.attentionOutput, buffers.block, buffers.context, 0f, shard, part),
-            this::throughAttention,
-            this::throughProjections,
-            this::projectionBias),
-        pass.shards(),
-        pass.workers());
-    norm(weights.attentionNorm.name, attentionGamma, attentionBeta);
-    gradients.vector(p + "attention.output.dense.bias", attentionBias::total);
+            new Product(weights.down, downOwn, saved.hidden, buffers.block, d, 0, tokens),
+            new Product(weights.up, upOwn, ffnInput, buffers.hidden, f, 0, tokens)));
+  }
+
+  private void attention() {
     final int width = weights.attentionWidth();
-    final float[] bias = queryKeyValueBias.total();
-    final String[] names = {"query", "key", "value"};
-    final LinearOperator[] operators = {weights.query, weights.key, weights.value};
+    final int pieces = pass.shards().pieces();
+    final AddAndNormalize.Sums sums = AddAndNormalize.Sums.of(pieces, d);
+    final Partials biases = new Partials(pieces, 3 * width);
+    final OwnGradients outputOwn = weightGradients.own(weights.attentionOutput);
+    final List<OwnGradients> own =
+        weights.projections().stream().map(weightGradients::own).toList();
+    final Floats x = branch(Kind.ATTENTION_INPUT, input);
+    final AttentionWork work =
+        new AttentionWork(pass, layer, width, shape.headSize(), saved, strategy, spare);
+    final List<Stage> stages = new ArrayList<>();
+    stages.add(
+        addAndNormalize(
+                AddAndNormalize.Sites.ATTENTION,
+                input,
+                weights.attentionNorm,
+                saved.attentionNormalized,
+                saved.attentionRstd)
+            .backward(buffers.stream, buffers.block, sums));
+    stages.add(
+        (shard, part, worker) ->
+            multiply(
+                weights.attentionOutput,
+                outputOwn,
+                saved.context,
+                buffers.block,
+                buffers.context,
+                0f,
+                shard,
+                part));
+    siteBackward(stages, Kind.ATTENTION_CONTEXT, buffers.context, width, 0, 1);
+    stages.add(work.backward(buffers, spare));
+    siteBackward(stages, Kind.ATTENTION_QUERY, buffers.queryKeyValue, width, 0, 3);
+    siteBackward(stages, Kind.ATTENTION_KEY, buffers.queryKeyValue, width, 1, 3);
+    siteBackward(stages, Kind.ATTENTION_VALUE, buffers.queryKeyValue, width, 2, 3);
+    final Floats target = branchGradient(Kind.ATTENTION_INPUT);
+    stages.add((shard, part, worker) -> throughProjections(x, own, target, shard, part));
+    if (work.tokenColumns > 0) {
+      stages.add(work.numbersBackward(x, target, d));
+    }
+    joinBranch(stages, Kind.ATTENTION_INPUT, target);
+    stages.add((shard, part, worker) -> projectionBias(biases, shard, part, worker));
+    runStages(stages);
+    norm(weights.attentionNorm.name, sums);
+    gradients.vector(weights.prefix + "attention.output.dense.bias", sums.bias()::total);
+    work.own.send(gradients);
+    final float[] bias = biases.total();
+    final int tokens = pass.batch().tokens();
     final List<Product> products = new ArrayList<>();
     products.add(
         new Product(
-            p + "attention.output.dense.weight",
-            weights.attentionOutput,
-            saved.context,
-            buffers.block,
-            d,
-            0));
-    for (int i = 0; i < 3; i++) {
+            weights.attentionOutput, outputOwn, saved.context, buffers.block, d, 0, tokens));
+    for (int i = 0; i < own.size(); i++) {
+      final Linear linear = weights.projections().get(i);
       final int from = i * width;
       gradients.vector(
-          p + "attention.self." + names[i] + ".bias",
-          () -> java.util.Arrays.copyOfRange(bias, from, from + width));
+          linear.name().replace(".weight", ".bias"),
+          () -> Arrays.copyOfRange(bias, from, from + width));
       products.add(
-          new Product(
-              p + "attention.self." + names[i] + ".weight",
-              operators[i],
-              input,
-              buffers.queryKeyValue,
-              3 * width,
-              from));
+          new Product(linear, own.get(i), x, buffers.queryKeyValue, 3 * width, from, tokens));
     }
-    weightGradients(products);
+    weightGradients.run(products);
   }
 
-  private void norm(String name, Partials gamma, Partials beta) {
-    gradients.vector(name + ".weight", gamma::total);
-    gradients.vector(name + ".bias", beta::total);
+  private AddAndNormalize addAndNormalize(
+      AddAndNormalize.Sites sites,
+      Floats residual,
+      LayerWeights.Norm norm,
+      Floats normalized,
+      float[] rstd) {
+    return new AddAndNormalize(
+        pass, layer, d, shape.eps(), sites, null, null, residual, norm, normalized, rstd);
   }
 
-  /** A weight gradient to compute: dW = dY[:, column..]^T X, with the distance of dY's rows. */
-  private record Product(
-      String name, LinearOperator operator, Floats x, Floats dy, int stride, int column) {}
-
-  private void weightGradients(List<Product> products) {
-    record Piece(Product product, Floats gradient, int from, int to) {}
-    final List<Piece> pieces = new ArrayList<>();
-    for (Product product : products) {
-      if (!gradients.wants(product.name())) {
-        continue;
-      }
-      final Floats gradient = gradients.matrix(product.name());
-      final int outputs = product.operator().outputs();
-      for (int from = 0; from < outputs; from += GRADIENT_ROWS) {
-        pieces.add(new Piece(product, gradient, from, Math.min(outputs, from + GRADIENT_ROWS)));
-      }
-    }
-    final int tokens = pass.batch().tokens();
-    pass.workers()
-        .run(
-            pieces.size(),
-            (i, worker) -> {
-              final Piece piece = pieces.get(i);
-              final Product product = piece.product();
-              final int inputs = product.operator().inputs();
-              product
-                  .operator()
-                  .backwardWeight(
-                      new Matrix(product.x(), 0, inputs),
-                      new Matrix(product.dy(), product.column(), product.stride()),
-                      tokens,
-                      piece.gradient(),
-                      piece.from(),
-                      piece.to());
-            });
-    for (Product product : products) {
-      gradients.done(product.name());
-    }
+  private void runStages(List<Stage> stages) {
+    Stage.runAll(stages, pass.shards(), pass.workers());
   }
 
-  private int piece(int shard, int part) {
-    return shard * pass.shards().parts() + part;
+  private void norm(String name, AddAndNormalize.Sums sums) {
+    gradients.vector(name + ".weight", sums.gamma()::total);
+    gradients.vector(name + ".bias", sums.beta()::total);
+  }
+
+  /** What the matrices behind a branching site saw in the forward. */
+  private Floats branch(Kind kind, Floats source) {
+    return LayerForward.branch(pass, layer, kind, source, d, spare);
+  }
+
+  /** Where their gradients are gathered: in the stream, or apart if something sits at the site. */
+  private Floats branchGradient(Kind kind) {
+    return pass.hooks().at(layer, kind) == null
+        ? buffers.stream
+        : spare.get("branch gradient", pass.batch().tokens() * d);
+  }
+
+  /** Passes a branch's gradient through its site and adds it to the stream. */
+  private void joinBranch(List<Stage> stages, Kind kind, Floats gradient) {
+    final SiteHook hook = pass.hooks().at(layer, kind);
+    if (hook == null) {
+      return;
+    }
+    stages.add(
+        (shard, part, worker) ->
+            pass.rows(
+                shard,
+                part,
+                d,
+                (row, rows) -> {
+                  final Scratch scratch = pass.scratch()[worker];
+                  final int n = rows * d;
+                  final float[] tile = scratch.tile(0, n);
+                  final float[] sum = scratch.tile(1, n);
+                  gradient.read(row * d, tile, 0, n);
+                  hook.backward(tile, rows, d, row, pass.shards().piece(shard, part), scratch);
+                  buffers.stream.read(row * d, sum, 0, n);
+                  pass.kernels().add(sum, tile, n);
+                  buffers.stream.write(row * d, sum, 0, n);
+                }));
+  }
+
+  /** Passes the gradient of one of {@code count} matrices side by side through a site. */
+  private void siteBackward(
+      List<Stage> stages, Kind kind, Floats data, int columns, int which, int count) {
+    final SiteHook hook = pass.hooks().at(layer, kind);
+    if (hook == null) {
+      return;
+    }
+    stages.add(
+        (shard, part, worker) ->
+            pass.rows(
+                shard,
+                part,
+                columns,
+                (row, rows) -> {
+                  final Scratch scratch = pass.scratch()[worker];
+                  final float[] tile = scratch.tile(0, rows * columns);
+                  final Matrix at =
+                      new Matrix(data, (row * count + which) * columns, count * columns);
+                  Scratch.read(at, rows, columns, tile);
+                  hook.backward(
+                      tile, rows, columns, row, pass.shards().piece(shard, part), scratch);
+                  Scratch.write(at, rows, columns, tile);
+                }));
   }
 
   /** {@code dX[:, part] = beta dX + dY W[:, part]}. */
   private void multiply(
-      LinearOperator operator, Floats dy, Floats dx, float beta, int shard, int part) {
-    final int from = Shards.cut(operator.inputs(), part, pass.shards().parts());
-    final int to = Shards.cut(operator.inputs(), part + 1, pass.shards().parts());
-    final int row = pass.shards().firstRow(shard);
-    operator.backwardInput(
-        new Matrix(dy, row * operator.outputs(), operator.outputs()),
-        pass.shards().endRow(shard) - row,
-        new Matrix(dx, row * operator.inputs(), operator.inputs()),
-        from,
-        to,
-        beta);
-  }
-
-  /** LayerNorm of a block: the stream keeps the residual's share, the block gets its own. */
-  private void throughNorm(
+      Linear linear,
+      OwnGradients own,
+      Floats x,
+      Floats dy,
+      Floats dx,
+      float beta,
       int shard,
-      int part,
-      int worker,
-      Floats normalized,
-      float[] rstd,
-      LayerWeights.Norm norm,
-      int site,
-      Partials[] partials) {
-    final int first = pass.shards().firstRow(shard);
-    final int count = pass.shards().endRow(shard) - first;
-    final int parts = pass.shards().parts();
-    final int end = first + Shards.share(count, part + 1, parts);
-    final int step = Scratch.tileRows(d);
-    final float[] tile = pass.scratch()[worker].tile(0, step * d);
-    final float[] other = pass.scratch()[worker].tile(1, step * d);
-    final int piece = piece(shard, part);
-    final Pass.Dropout dropout = pass.dropout();
-    for (int row = first + Shards.share(count, part, parts); row < end; row += step) {
-      final int rows = Math.min(step, end - row);
-      buffers.stream.read(row * d, tile, 0, rows * d);
-      normalized.read(row * d, other, 0, rows * d);
-      pass.kernels()
-          .layerNormBackward(
-              tile,
-              rows,
-              d,
-              other,
-              rstd,
-              row,
-              norm.gamma,
-              partials[0].of(piece),
-              partials[1].of(piece));
-      buffers.stream.write(row * d, tile, 0, rows * d);
-      if (dropout.active()) {
-        pass.kernels().dropout(tile, rows * d, dropout.at(layer, site), row * d, dropout.rate());
-      }
-      pass.kernels().addColumnSums(tile, rows, d, partials[2].of(piece), 0);
-      buffers.block.write(row * d, tile, 0, rows * d);
-    }
+      int part) {
+    final int inputs = linear.inputs();
+    final int outputs = linear.outputs();
+    final int row = pass.shards().firstRow(shard);
+    linear
+        .operator()
+        .backwardInput(
+            new Matrix(x, row * inputs, inputs),
+            new Matrix(dy, row * outputs, outputs),
+            pass.shards().endRow(shard) - row,
+            new Matrix(dx, row * inputs, inputs),
+            Shards.cut(inputs, part, pass.shards().parts()),
+            Shards.cut(inputs, part + 1, pass.shards().parts()),
+            beta,
+            own.of(pass.shards().piece(shard, part)));
   }
 
-  /** From the FFN's output to the input of its activation. */
-  private void throughActivation(int shard, int part, int worker) {
-    multiply(weights.down, buffers.block, buffers.hidden, 0f, shard, part);
+  /** From the gradient of the activation's output to that of its input. */
+  private void throughActivation(Partials upBias, int shard, int part, int worker) {
     final int f = weights.ffnWidth();
     final int from = Shards.cut(f, part, pass.shards().parts());
     final int columns = Shards.cut(f, part + 1, pass.shards().parts()) - from;
@@ -263,7 +287,7 @@ final class LayerBackward {
     final int step = Scratch.tileRows(columns);
     final float[] tile = pass.scratch()[worker].tile(0, step * columns);
     final float[] other = pass.scratch()[worker].tile(1, step * columns);
-    final float[] sums = upBias.of(piece(shard, part));
+    final float[] sums = upBias.of(pass.shards().piece(shard, part));
     final int end = pass.shards().endRow(shard);
     for (int row = pass.shards().firstRow(shard); row < end; row += step) {
       final int rows = Math.min(step, end - row);
@@ -276,128 +300,32 @@ final class LayerBackward {
     }
   }
 
-  private void throughAttention(int shard, int part, int worker) {
-    final int heads = weights.attentionWidth() / shape.headSize();
-    final int first = pass.shards().firstSequence(shard);
-    final int pairs = (pass.shards().endSequence(shard) - first) * heads;
-    final int parts = pass.shards().parts();
-    for (int pair = Shards.share(pairs, part, parts);
-        pair < Shards.share(pairs, part + 1, parts);
-        pair++) {
-      throughAttention(first + pair / heads, pair % heads, heads, worker);
-    }
-  }
-
-  /** One head of one sequence: from the context's gradient to those of q, k and v. */
-  private void throughAttention(int sequence, int head, int heads, int worker) {
-    final int width = weights.attentionWidth();
-    final int size = shape.headSize();
-    final int n = pass.batch().length(sequence);
-    final int row = pass.batch().offsets()[sequence];
-    final int stride = 3 * width;
-    final int column = row * stride + head * size;
-    final int scoresFrom = pass.firstScore()[sequence] * heads + head * n * n;
-    final Matrix context = new Matrix(buffers.context, row * width + head * size, width);
-    final Scratch scratch = pass.scratch()[worker];
-    final Matrix gradient = new Matrix(scratch.square(0, n * n), 0, n);
-    Blas.gemm(
-        false,
-        true,
-        n,
-        n,
-        size,
-        1f,
-        context,
-        new Matrix(saved.queryKeyValue, column + 2 * width, stride),
-        0f,
-        gradient);
-    final Pass.Dropout dropout = pass.dropout();
-    final boolean drop = dropout.active();
-    final Matrix used =
-        drop
-            ? new Matrix(scratch.square(1, n * n), 0, n)
-            : new Matrix(saved.probabilities, scoresFrom, n);
-    final int seed = dropout.at(layer, LayerForward.DROP_PROBABILITIES);
-    final float scale = (float) (1.0 / Math.sqrt(size));
-    final int step = Scratch.tileRows(n);
-    final float[] tile = scratch.tile(0, step * n);
-    final float[] other = scratch.tile(1, step * n);
-    final float[] dropped = scratch.tile(2, step * n);
-    for (int r = 0; r < n; r += step) {
-      final int rows = Math.min(step, n - r);
-      final int at = r * n;
-      gradient.data().read(at, tile, 0, rows * n);
-      saved.probabilities.read(scoresFrom + at, other, 0, rows * n);
-      if (drop) {
-        System.arraycopy(other, 0, dropped, 0, rows * n);
-        pass.kernels().dropout(dropped, rows * n, seed, scoresFrom + at, dropout.rate());
-        used.data().write(at, dropped, 0, rows * n);
-        pass.kernels().dropout(tile, rows * n, seed, scoresFrom + at, dropout.rate());
-      }
-      for (int i = 0; i < rows; i++) {
-        pass.kernels().softmaxBackward(other, tile, i * n, n, scale);
-      }
-      gradient.data().write(at, tile, 0, rows * n);
-    }
-    final Floats out = buffers.queryKeyValue;
-    Blas.gemm(
-        true,
-        false,
-        n,
-        size,
-        n,
-        1f,
-        used,
-        context,
-        0f,
-        new Matrix(out, column + 2 * width, stride));
-    Blas.gemm(
-        false,
-        false,
-        n,
-        size,
-        n,
-        1f,
-        gradient,
-        new Matrix(saved.queryKeyValue, column + width, stride),
-        0f,
-        new Matrix(out, column, stride));
-    Blas.gemm(
-        true,
-        false,
-        n,
-        size,
-        n,
-        1f,
-        gradient,
-        new Matrix(saved.queryKeyValue, column, stride),
-        0f,
-        new Matrix(out, column + width, stride));
-  }
-
-  /** Adds what q, k and v send back to the stream. */
-  private void throughProjections(int shard, int part, int worker) {
+  /** Adds what q, k and v send back to {@code target}. */
+  private void throughProjections(
+      Floats x, List<OwnGradients> own, Floats target, int shard, int part) {
     final int width = weights.attentionWidth();
     final int from = Shards.cut(d, part, pass.shards().parts());
     final int to = Shards.cut(d, part + 1, pass.shards().parts());
     final int row = pass.shards().firstRow(shard);
     final int rows = pass.shards().endRow(shard) - row;
-    final Matrix stream = new Matrix(buffers.stream, row * d, d);
-    int column = 0;
-    for (LinearOperator operator :
-        new LinearOperator[] {weights.query, weights.key, weights.value}) {
-      operator.backwardInput(
-          new Matrix(buffers.queryKeyValue, row * 3 * width + column, 3 * width),
-          rows,
-          stream,
-          from,
-          to,
-          1f);
-      column += width;
+    for (int i = 0; i < own.size(); i++) {
+      weights
+          .projections()
+          .get(i)
+          .operator()
+          .backwardInput(
+              new Matrix(x, row * d, d),
+              new Matrix(buffers.queryKeyValue, row * 3 * width + i * width, 3 * width),
+              rows,
+              new Matrix(target, row * d, d),
+              from,
+              to,
+              i > 0 || target == buffers.stream ? 1f : 0f,
+              own.get(i).of(pass.shards().piece(shard, part)));
     }
   }
 
-  private void projectionBias(int shard, int part, int worker) {
+  private void projectionBias(Partials biases, int shard, int part, int worker) {
     final int width = 3 * weights.attentionWidth();
     final int from = Shards.cut(width, part, pass.shards().parts());
     final int columns = Shards.cut(width, part + 1, pass.shards().parts()) - from;
@@ -406,7 +334,7 @@ final class LayerBackward {
     }
     final int step = Scratch.tileRows(columns);
     final float[] tile = pass.scratch()[worker].tile(0, step * columns);
-    final float[] sums = queryKeyValueBias.of(piece(shard, part));
+    final float[] sums = biases.of(pass.shards().piece(shard, part));
     final int end = pass.shards().endRow(shard);
     for (int row = pass.shards().firstRow(shard); row < end; row += step) {
       final int rows = Math.min(step, end - row);

@@ -1,10 +1,12 @@
 package dev.bantam.model;
 
 import dev.bantam.checkpoint.Architecture.Activation;
-import dev.bantam.tensor.Blas;
+import dev.bantam.model.LayerWeights.Linear;
+import dev.bantam.model.Site.Kind;
 import dev.bantam.tensor.Blas.Matrix;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Kernels;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -19,18 +21,16 @@ import java.util.List;
  */
 final class LayerForward {
   static final int DROP_PROBABILITIES = 0;
-  static final int DROP_ATTENTION = 1;
-  static final int DROP_OUTPUT = 2;
 
   private final Pass pass;
   private final int layer;
   private final LayerWeights weights;
   private final LayerBuffers buffers;
   private final Floats input;
-  private final int hiddenSize;
-  private final int headSize;
-  private final Kernels.Activation activation;
-  private final double eps;
+  private final EncoderShape shape;
+  private final SpareMemory spare;
+  private final AttentionWork attention;
+  private final int d;
 
   LayerForward(
       Pass pass,
@@ -38,16 +38,20 @@ final class LayerForward {
       LayerWeights weights,
       LayerBuffers buffers,
       Floats input,
-      EncoderShape shape) {
+      EncoderShape shape,
+      AttentionStrategy strategy,
+      SpareMemory spare) {
     this.pass = pass;
     this.layer = layer;
     this.weights = weights;
     this.buffers = buffers;
     this.input = input;
-    this.hiddenSize = shape.hiddenSize();
-    this.headSize = shape.headSize();
-    this.activation = shape.activation();
-    this.eps = shape.eps();
+    this.shape = shape;
+    this.spare = spare;
+    this.d = shape.hiddenSize();
+    this.attention =
+        new AttentionWork(
+            pass, layer, weights.attentionWidth(), shape.headSize(), buffers, strategy, spare);
   }
 
   /** What every layer of an encoder shares. */
@@ -61,68 +65,146 @@ final class LayerForward {
     }
   }
 
+  /** All stages of the layer. */
   List<Stage> stages() {
-    return List.of(
-        this::project,
-        this::attend,
-        (shard, part, worker) ->
-            multiply(weights.attentionOutput, buffers.context, buffers.attention, shard, part),
-        (shard, part, worker) ->
-            addAndNormalize(
-                shard,
-                part,
-                worker,
-                buffers.attention,
-                weights.attentionBias,
-                DROP_ATTENTION,
-                input,
-                weights.attentionNorm,
-                buffers.attentionNormalized,
-                buffers.attentionRstd),
-        this::expand,
-        (shard, part, worker) ->
-            multiply(weights.down, buffers.hidden, buffers.output, shard, part),
-        (shard, part, worker) ->
-            addAndNormalize(
-                shard,
-                part,
-                worker,
-                buffers.output,
-                weights.downBias,
-                DROP_OUTPUT,
-                buffers.attention,
-                weights.outputNorm,
-                buffers.outputNormalized,
-                buffers.outputRstd));
+    final List<Stage> stages = new ArrayList<>(attentionStages());
+    inPlace(
+        stages,
+        Kind.ATTENTION_CONTEXT,
+        buffers.context,
+        weights.attentionWidth(),
+        0,
+        buffers.width);
+    stages.add(
+        product(
+            pass, weights.attentionOutput, buffers.context, buffers.width, buffers.attention, d));
+    stages.add(
+        new AddAndNormalize(
+            pass,
+            layer,
+            d,
+            shape.eps(),
+            AddAndNormalize.Sites.ATTENTION,
+            buffers.attention,
+            weights.attentionBias,
+            input,
+            weights.attentionNorm,
+            buffers.attentionNormalized,
+            buffers.attentionRstd));
+    final Floats ffnInput = branch(stages, Kind.FFN_INPUT, buffers.attention);
+    stages.add((shard, part, worker) -> expand(ffnInput, shard, part, worker));
+    inPlace(stages, Kind.FFN_HIDDEN, buffers.hidden, weights.ffnWidth(), 0, buffers.ffn);
+    stages.add(product(pass, weights.down, buffers.hidden, buffers.ffn, buffers.output, d));
+    stages.add(
+        new AddAndNormalize(
+            pass,
+            layer,
+            d,
+            shape.eps(),
+            AddAndNormalize.Sites.FFN,
+            buffers.output,
+            weights.downBias,
+            buffers.attention,
+            weights.outputNorm,
+            buffers.outputNormalized,
+            buffers.outputRstd));
+    return stages;
   }
 
-  private void multiply(LinearOperator operator, Floats x, Floats y, int shard, int part) {
+  /** The stages up to the context. */
+  List<Stage> attentionStages() {
+    final List<Stage> stages = new ArrayList<>();
+    final Floats x = branch(stages, Kind.ATTENTION_INPUT, input);
+    stages.add((shard, part, worker) -> project(x, shard, part, worker));
+    final int width = weights.attentionWidth();
+    final int stride = 3 * buffers.width;
+    inPlace(stages, Kind.ATTENTION_QUERY, buffers.queryKeyValue, width, 0, stride);
+    inPlace(stages, Kind.ATTENTION_KEY, buffers.queryKeyValue, width, buffers.width, stride);
+    inPlace(stages, Kind.ATTENTION_VALUE, buffers.queryKeyValue, width, 2 * buffers.width, stride);
+    stages.addAll(attention.forward(x, d));
+    return stages;
+  }
+
+  /** Where the branch at a site has its values: the source itself unless something sits there. */
+  static Floats branch(Pass pass, int layer, Kind kind, Floats source, int d, SpareMemory spare) {
+    return pass.hooks().at(layer, kind) == null
+        ? source
+        : spare.get(new Site(pass.keep() ? layer : 0, kind) + " branch", pass.batch().tokens() * d);
+  }
+
+  private Floats branch(List<Stage> stages, Kind kind, Floats source) {
+    final SiteHook hook = pass.hooks().at(layer, kind);
+    final Floats target = branch(pass, layer, kind, source, d, spare);
+    if (hook != null) {
+      stages.add(
+          (shard, part, worker) ->
+              pass.rows(
+                  shard,
+                  part,
+                  d,
+                  (row, rows) -> {
+                    final float[] tile = pass.scratch()[worker].tile(0, rows * d);
+                    source.read(row * d, tile, 0, rows * d);
+                    hook.forward(tile, rows, d, row);
+                    target.write(row * d, tile, 0, rows * d);
+                  }));
+    }
+    return target;
+  }
+
+  /** Passes a matrix through a site, whose rows start at {@code column} of rows of a buffer. */
+  private void inPlace(
+      List<Stage> stages, Kind kind, Floats data, int columns, int column, int stride) {
+    final SiteHook hook = pass.hooks().at(layer, kind);
+    if (hook != null) {
+      stages.add(
+          (shard, part, worker) ->
+              pass.rows(
+                  shard,
+                  part,
+                  columns,
+                  (row, rows) -> {
+                    final float[] tile = pass.scratch()[worker].tile(0, rows * columns);
+                    final Matrix at = new Matrix(data, row * stride + column, stride);
+                    Scratch.read(at, rows, columns, tile);
+                    hook.forward(tile, rows, columns, row);
+                    Scratch.write(at, rows, columns, tile);
+                  }));
+    }
+  }
+
+  /** A product without its bias, e.g. {@code W_o c}; strides are distances of rows. */
+  static Stage product(Pass pass, Linear linear, Floats x, int xStride, Floats y, int yStride) {
+    return (shard, part, worker) -> multiply(pass, linear, x, xStride, y, yStride, shard, part);
+  }
+
+  private static void multiply(
+      Pass pass, Linear linear, Floats x, int xStride, Floats y, int yStride, int shard, int part) {
+    final LinearOperator operator = linear.operator();
     final int from = Shards.cut(operator.outputs(), part, pass.shards().parts());
     final int to = Shards.cut(operator.outputs(), part + 1, pass.shards().parts());
     final int row = pass.shards().firstRow(shard);
     operator.forward(
-        new Matrix(x, row * operator.inputs(), operator.inputs()),
+        new Matrix(x, row * xStride, xStride),
         pass.shards().endRow(shard) - row,
-        new Matrix(y, row * operator.outputs(), operator.outputs()),
+        new Matrix(y, row * yStride, yStride),
         from,
         to);
   }
 
   /** q, k and v into one buffer, with their biases. */
-  private void project(int shard, int part, int worker) {
+  private void project(Floats source, int shard, int part, int worker) {
     final int width = weights.attentionWidth();
     final int from = Shards.cut(width, part, pass.shards().parts());
     final int to = Shards.cut(width, part + 1, pass.shards().parts());
     final int row = pass.shards().firstRow(shard);
     final int rows = pass.shards().endRow(shard) - row;
-    final Matrix x = new Matrix(input, row * hiddenSize, hiddenSize);
-    int column = 0;
-    for (LinearOperator operator :
-        new LinearOperator[] {weights.query, weights.key, weights.value}) {
-      final Matrix y = new Matrix(buffers.queryKeyValue, row * 3 * width + column, 3 * width);
-      operator.forward(x, rows, y, from, to);
-      addBias(y, rows, from, to, weights.queryKeyValueBias, column, worker);
-      column += width;
+    final Matrix x = new Matrix(source, row * d, d);
+    final int stride = 3 * buffers.width;
+    for (int i = 0; i < 3; i++) {
+      final Matrix y = new Matrix(buffers.queryKeyValue, row * stride + i * buffers.width, stride);
+      weights.projections().get(i).operator().forward(x, rows, y, from, to);
+      addBias(y, rows, from, to, weights.queryKeyValueBias, i * width, worker);
     }
   }
 
@@ -143,114 +225,12 @@ final class LayerForward {
     }
   }
 
-  private void attend(int shard, int part, int worker) {
-    final int heads = weights.attentionWidth() / headSize;
-    final int first = pass.shards().firstSequence(shard);
-    final int pairs = (pass.shards().endSequence(shard) - first) * heads;
-    final int parts = pass.shards().parts();
-    for (int pair = Shards.share(pairs, part, parts);
-        pair < Shards.share(pairs, part + 1, parts);
-        pair++) {
-      attend(first + pair / heads, pair % heads, heads, worker);
-    }
-  }
-
-  /** One head of one sequence. */
-  private void attend(int sequence, int head, int heads, int worker) {
-    final int width = weights.attentionWidth();
-    final int n = pass.batch().length(sequence);
-    final int row = pass.batch().offsets()[sequence];
-    final int stride = 3 * width;
-    final int column = row * stride + head * headSize;
-    final Matrix q = new Matrix(buffers.queryKeyValue, column, stride);
-    final Matrix k = new Matrix(buffers.queryKeyValue, column + width, stride);
-    final Matrix v = new Matrix(buffers.queryKeyValue, column + 2 * width, stride);
-    final Scratch scratch = pass.scratch()[worker];
-    final Matrix scores =
-        pass.keep()
-            ? new Matrix(
-                buffers.probabilities, pass.firstScore()[sequence] * heads + head * n * n, n)
-            : new Matrix(scratch.square(0, n * n), 0, n);
-    Blas.gemm(false, true, n, n, headSize, 1f, q, k, 0f, scores);
-    final boolean drop = pass.dropout().active();
-    final Matrix used = drop ? new Matrix(scratch.square(1, n * n), 0, n) : scores;
-    final int seed = pass.dropout().at(layer, DROP_PROBABILITIES);
-    final float scale = (float) (1.0 / Math.sqrt(headSize));
-    final int step = Scratch.tileRows(n);
-    final float[] tile = scratch.tile(0, step * n);
-    for (int r = 0; r < n; r += step) {
-      final int rows = Math.min(step, n - r);
-      final int at = r * n;
-      scores.data().read(scores.from() + at, tile, 0, rows * n);
-      for (int i = 0; i < rows; i++) {
-        pass.kernels().softmax(tile, i * n, n, scale, null);
-      }
-      scores.data().write(scores.from() + at, tile, 0, rows * n);
-      if (drop) {
-        final int position = pass.firstScore()[sequence] * heads + head * n * n + at;
-        pass.kernels().dropout(tile, rows * n, seed, position, pass.dropout().rate());
-        used.data().write(at, tile, 0, rows * n);
-      }
-    }
-    Blas.gemm(
-        false,
-        false,
-        n,
-        headSize,
-        n,
-        1f,
-        used,
-        v,
-        0f,
-        new Matrix(buffers.context, row * width + head * headSize, width));
-  }
-
-  /** {@code y = LN(dropout(y + bias) + residual)}, in place. */
-  private void addAndNormalize(
-      int shard,
-      int part,
-      int worker,
-      Floats y,
-      float[] bias,
-      int site,
-      Floats residual,
-      LayerWeights.Norm norm,
-      Floats normalized,
-      float[] rstd) {
-    final int d = hiddenSize;
-    final int first = pass.shards().firstRow(shard);
-    final int count = pass.shards().endRow(shard) - first;
-    final int parts = pass.shards().parts();
-    final int end = first + Shards.share(count, part + 1, parts);
-    final int step = Scratch.tileRows(d);
-    final Scratch scratch = pass.scratch()[worker];
-    final float[] tile = scratch.tile(0, step * d);
-    final float[] other = scratch.tile(1, step * d);
-    for (int row = first + Shards.share(count, part, parts); row < end; row += step) {
-      final int rows = Math.min(step, end - row);
-      y.read(row * d, tile, 0, rows * d);
-      pass.kernels().addBias(tile, rows, d, bias, 0);
-      if (pass.dropout().active()) {
-        pass.kernels()
-            .dropout(
-                tile, rows * d, pass.dropout().at(layer, site), row * d, pass.dropout().rate());
-      }
-      residual.read(row * d, other, 0, rows * d);
-      pass.kernels().add(tile, other, rows * d);
-      pass.kernels().layerNorm(tile, rows, d, norm.gamma, norm.beta, eps, other, rstd, row);
-      y.write(row * d, tile, 0, rows * d);
-      if (pass.keep()) {
-        normalized.write(row * d, other, 0, rows * d);
-      }
-    }
-  }
-
   /** The FFN's first half: product, bias, activation. */
-  private void expand(int shard, int part, int worker) {
+  private void expand(Floats source, int shard, int part, int worker) {
     final int f = weights.ffnWidth();
     final int from = Shards.cut(f, part, pass.shards().parts());
     final int to = Shards.cut(f, part + 1, pass.shards().parts());
-    multiply(weights.up, buffers.attention, buffers.hidden, shard, part);
+    multiply(pass, weights.up, source, d, buffers.hidden, buffers.ffn, shard, part);
     final int columns = to - from;
     if (columns == 0) {
       return;
@@ -260,13 +240,13 @@ final class LayerForward {
     final int end = pass.shards().endRow(shard);
     for (int row = pass.shards().firstRow(shard); row < end; row += step) {
       final int rows = Math.min(step, end - row);
-      final Matrix at = new Matrix(buffers.hidden, row * f + from, f);
+      final Matrix at = new Matrix(buffers.hidden, row * buffers.ffn + from, buffers.ffn);
       Scratch.read(at, rows, columns, tile);
       pass.kernels().addBias(tile, rows, columns, weights.upBias, from);
       if (pass.keep()) {
         Scratch.write(new Matrix(buffers.before, row * f + from, f), rows, columns, tile);
       }
-      pass.kernels().activate(activation, tile, rows * columns);
+      pass.kernels().activate(shape.activation(), tile, rows * columns);
       Scratch.write(at, rows, columns, tile);
     }
   }

@@ -29,24 +29,49 @@ public interface LinearOperator {
   /**
    * {@code dX[:, from..to) = beta dX[:, from..to) + dY W[:, from..to)}.
    *
+   * @param x what the forward got, [rows, inputs]; for forms that change it on the way in
    * @param dy [rows, outputs]
    * @param dx [rows, inputs]
+   * @param own gradients of {@link #ownParameters()}, in its order, to be added to
    * @throws UnsupportedOperationException if the form is for inference only
    */
-  void backwardInput(Matrix dy, int rows, Matrix dx, int from, int to, float beta);
+  void backwardInput(
+      Matrix x, Matrix dy, int rows, Matrix dx, int from, int to, float beta, double[][] own);
 
   /**
    * {@code dW[from..to, :] = dY[:, from..to)^T X}, overwriting.
    *
    * @param gradient [outputs, inputs]
+   * @param own as in {@link #backwardInput}
    * @throws UnsupportedOperationException if the form is for inference only
    */
-  void backwardWeight(Matrix x, Matrix dy, int rows, Floats gradient, int from, int to);
+  void backwardWeight(
+      Matrix x, Matrix dy, int rows, Floats gradient, int from, int to, double[][] own);
 
-  /** Trainable tensors beside the weight itself (scales, thresholds), by name; usually none. */
+  /**
+   * Trainable tensors beside the weight itself (scales, thresholds) by name, in a fixed order;
+   * usually none. The model lists them as {@code <weight>/<name>}.
+   */
   default Map<String, INDArray> ownParameters() {
     return Map.of();
   }
+
+  /** What the learning rate of one of {@link #ownParameters()} is multiplied with. */
+  default double learningRateFactor(String parameter) {
+    return 1;
+  }
+
+  /** Whether {@link #prepare} has something to do. */
+  default boolean prepares() {
+    return false;
+  }
+
+  /**
+   * Makes rows {@code from..to} of whatever the products use (a masked or rounded copy of the
+   * weight) from the current parameters. Called for all rows before each pass; calls on disjoint
+   * rows may run at the same time.
+   */
+  default void prepare(int from, int to) {}
 
   /** Bytes that the weight takes when stored in this form. */
   long storedBytes();

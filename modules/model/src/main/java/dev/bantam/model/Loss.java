@@ -7,6 +7,9 @@ package dev.bantam.model;
  */
 @FunctionalInterface
 public interface Loss {
+  /** No loss on the outputs, for training by loss terms alone; needs no head. */
+  Loss NONE = (outputs, rows, columns, gradient) -> 0;
+
   /**
    * @param outputs head outputs (logits), [rows, columns]
    * @param gradient out: derivative of the result with respect to {@code outputs}, zeroed before

@@ -1,5 +1,7 @@
 package dev.bantam.model;
 
+import dev.bantam.tensor.Floats;
+import java.util.Collection;
 import java.util.Map;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -29,6 +31,33 @@ public interface Model<B> {
    * @return the loss
    */
   double gradients(B batch, Loss loss, Regularization regularization, GradientSink sink);
+
+  /**
+   * The rows that the named matrices multiply with in the forward of a batch without dropout, for
+   * second moments and reconstruction: {@code Y = X W^T}, all X of one batch.
+   *
+   * @param weights names of matrices of linear layers
+   * @param sink gets each X once, in the order of {@code weights}
+   * @throws IllegalArgumentException if a name is no matrix of a linear layer
+   */
+  void linearInputs(B batch, Collection<String> weights, InputSink sink);
+
+  /** Receives the input of a linear layer. */
+  @FunctionalInterface
+  interface InputSink {
+    /**
+     * Takes one input.
+     *
+     * @param input [rows, columns] row-major from position 0; owned by the model, valid during the
+     *     call
+     */
+    void accept(String weight, Floats input, int rows, int columns);
+  }
+
+  /** What the learning rate of a parameter is multiplied with; scales and thresholds have own. */
+  default double learningRateFactor(String parameter) {
+    return 1;
+  }
 
   /**
    * Head outputs.

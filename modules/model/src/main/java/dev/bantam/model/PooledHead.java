@@ -1,11 +1,12 @@
 package dev.bantam.model;
 
 import dev.bantam.checkpoint.Pooling;
+import dev.bantam.model.Site.Kind;
 import dev.bantam.tensor.Blas;
 import dev.bantam.tensor.Blas.Matrix;
 import dev.bantam.tensor.Floats;
-import java.util.Map;
-import org.nd4j.linalg.api.ndarray.INDArray;
+import java.util.List;
+import java.util.function.Function;
 
 /**
  * From token vectors to one vector a text, and from there to the classifier's outputs; with the
@@ -21,19 +22,53 @@ final class PooledHead {
   private final Pass pass;
   private final Pooling pooling;
   private final int d;
-  private final Map<String, INDArray> parameters;
+  private final Function<String, Floats> parameters;
+  private final LayerWeights.Linear pooler;
+  private final SiteHook atInput;
+  private final SiteHook atPooled;
+  private float[] poolerInput;
+  private float[] clean;
 
-  PooledHead(Pass pass, Pooling pooling, int d, Map<String, INDArray> parameters) {
+  /**
+   * @param pooler the matrix of the pooler, or null where the pooling has none
+   */
+  PooledHead(
+      Pass pass,
+      Pooling pooling,
+      int d,
+      Function<String, Floats> parameters,
+      LayerWeights.Linear pooler) {
     this.pass = pass;
     this.pooling = pooling;
     this.d = d;
     this.parameters = parameters;
+    this.pooler = pooler;
+    this.atInput = pass.hooks().at(-1, Kind.POOLER_INPUT);
+    this.atPooled = pass.hooks().at(-1, Kind.POOLED);
+  }
+
+  private float[] read(String name) {
+    final Floats live = parameters.apply(name);
+    final float[] values = new float[live.length()];
+    live.read(0, values, 0, values.length);
+    return values;
   }
 
   /** One vector a sequence, [sequences, d], before any dropout. */
   float[] pool(Floats hidden) {
     final float[] tokens = tokens(hidden);
-    return pooling == Pooling.POOLER ? throughPooler(tokens) : tokens;
+    clean = pooling == Pooling.POOLER ? throughPooler(tokens) : tokens;
+    if (atPooled == null) {
+      return clean;
+    }
+    final float[] pooled = clean.clone();
+    atPooled.forward(pooled, pass.batch().sequences(), d, 0);
+    return pooled;
+  }
+
+  /** What the pooler's matrix saw in {@link #pool}, [sequences, d]. */
+  float[] poolerInput() {
+    return poolerInput;
   }
 
   /** Mean of the tokens' vectors, or the first one. */
@@ -65,12 +100,15 @@ final class PooledHead {
 
   private float[] throughPooler(float[] first) {
     final int sequences = pass.batch().sequences();
+    if (atInput != null) {
+      atInput.forward(first, sequences, d, 0);
+    }
+    poolerInput = first;
     final Floats x = Floats.of(Floats.tensor(first, sequences, d));
     final Floats y = Floats.zeros(sequences, d);
-    new DenseLinear(parameters.get(POOLER_WEIGHT))
-        .forward(new Matrix(x, 0, d), sequences, new Matrix(y, 0, d), 0, d);
+    pooler.operator().forward(new Matrix(x, 0, d), sequences, new Matrix(y, 0, d), 0, d);
     final float[] values = Floats.toArray(y.array());
-    pass.kernels().addBias(values, sequences, d, Floats.toArray(parameters.get(POOLER_BIAS)), 0);
+    pass.kernels().addBias(values, sequences, d, read(POOLER_BIAS), 0);
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) StrictMath.tanh(values[i]);
     }
@@ -83,8 +121,8 @@ final class PooledHead {
   Model.Outputs classify(float[] pooled) {
     dropout(pooled);
     final int sequences = pass.batch().sequences();
-    final float[] weight = Floats.toArray(parameters.get(WEIGHT));
-    final float[] bias = Floats.toArray(parameters.get(BIAS));
+    final float[] weight = read(WEIGHT);
+    final float[] bias = read(BIAS);
     final int classes = bias.length;
     final float[] logits = new float[sequences * classes];
     for (int s = 0; s < sequences; s++) {
@@ -107,24 +145,19 @@ final class PooledHead {
   }
 
   /**
-   * Gradients of head and pooler, and the gradient of the last hidden states into {@code stream}.
+   * Gradients of the head.
    *
+   * @param gradient derivative with respect to the logits
    * @param dropped the classifier's input as {@link #classify} left it
-   * @param clean the pooled vectors before dropout
+   * @return derivative with respect to the pooled vectors, [sequences, d]
    */
-  void backward(
-      float[] gradient,
-      float[] dropped,
-      float[] clean,
-      Floats hidden,
-      Floats stream,
-      GradientStore gradients) {
+  float[] classifierBackward(float[] gradient, float[] dropped, GradientStore gradients) {
     final int sequences = pass.batch().sequences();
-    final float[] weight = Floats.toArray(parameters.get(WEIGHT));
+    final float[] weight = read(WEIGHT);
     final int classes = weight.length / d;
     gradients.vector(WEIGHT, () -> outerSum(gradient, dropped, sequences, classes));
     gradients.vector(BIAS, () -> columnSum(gradient, sequences, classes));
-    float[] dPooled = new float[sequences * d];
+    final float[] dPooled = new float[sequences * d];
     for (int s = 0; s < sequences; s++) {
       for (int i = 0; i < d; i++) {
         double sum = 0;
@@ -135,25 +168,56 @@ final class PooledHead {
       }
     }
     dropout(dPooled);
-    if (pooling == Pooling.POOLER) {
-      dPooled = poolerBackward(dPooled, clean, tokens(hidden), gradients);
-    }
-    spread(dPooled, stream);
+    return dPooled;
   }
 
-  private float[] poolerBackward(
-      float[] dPooled, float[] clean, float[] first, GradientStore gradients) {
+  /**
+   * Gradients of the pooler, and the gradient of the last hidden states into {@code stream}.
+   *
+   * @param dPooled derivative with respect to the pooled vectors; changed
+   */
+  void backward(float[] dPooled, Floats stream, GradientStore gradients) {
+    final int sequences = pass.batch().sequences();
+    final Scratch scratch = pass.scratch()[0];
+    if (atPooled != null) {
+      atPooled.backward(dPooled, sequences, d, 0, 0, scratch);
+    }
+    float[] dTokens = dPooled;
+    if (pooling == Pooling.POOLER) {
+      dTokens = poolerBackward(dPooled, gradients);
+      if (atInput != null) {
+        atInput.backward(dTokens, sequences, d, 0, 0, scratch);
+      }
+    }
+    pass.hooks().send(site -> site.kind().perSequence(), gradients);
+    spread(dTokens, stream);
+  }
+
+  private float[] poolerBackward(float[] dPooled, GradientStore gradients) {
     final int sequences = pass.batch().sequences();
     for (int i = 0; i < dPooled.length; i++) {
       dPooled[i] *= 1f - clean[i] * clean[i];
     }
-    gradients.vector(POOLER_WEIGHT, () -> outerSum(dPooled, first, sequences, d));
     gradients.vector(POOLER_BIAS, () -> columnSum(dPooled, sequences, d));
+    final WeightGradients weights = new WeightGradients(pass, gradients);
+    final OwnGradients own = weights.own(pooler);
+    final Floats x = Floats.of(Floats.tensor(poolerInput, sequences, d));
     final Floats dy = Floats.of(Floats.tensor(dPooled, sequences, d));
     final Floats dx = Floats.zeros(sequences, d);
-    new DenseLinear(parameters.get(POOLER_WEIGHT))
-        .backwardInput(new Matrix(dy, 0, d), sequences, new Matrix(dx, 0, d), 0, d, 0f);
+    pooler
+        .operator()
+        .backwardInput(
+            new Matrix(x, 0, d),
+            new Matrix(dy, 0, d),
+            sequences,
+            new Matrix(dx, 0, d),
+            0,
+            d,
+            0f,
+            own.of(0));
+    weights.run(List.of(new WeightGradients.Product(pooler, own, x, dy, d, 0, sequences)));
     final float[] result = Floats.toArray(dx.array());
+    x.close();
     dy.close();
     dx.close();
     return result;

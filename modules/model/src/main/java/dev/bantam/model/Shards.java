@@ -50,6 +50,16 @@ final class Shards {
     return independent() ? 1 : PARTS;
   }
 
+  /** Pieces of each stage over all shards. */
+  int pieces() {
+    return count() * parts();
+  }
+
+  /** Number of one piece. */
+  int piece(int shard, int part) {
+    return shard * parts() + part;
+  }
+
   int firstSequence(int shard) {
     return firstSequence[shard];
   }

@@ -47,7 +47,7 @@ public record CellRecord(
 
   /**
    * Writes a {@code result.json}: UTF-8, keys in a fixed order, a newline at the end, the same
-   * bytes for equal records on every Java version. Not atomic; replaces what is there.
+   * bytes for equal records on every Java version. Replaces what is there, whole or not at all.
    */
   public void write(Path file) {
     Json.write(file, CellJson.toJson(this));

@@ -41,7 +41,7 @@ public record CellTimings(
                 json.optionalNumber("latency_ms_p50")));
   }
 
-  /** Writes a {@code timings.json}. Not atomic; replaces what is there. */
+  /** Writes a {@code timings.json}. Replaces what is there, whole or not at all. */
   public void write(Path file) {
     final ObjectNode json = Json.object();
     json.put("compress_seconds", compressSeconds);

@@ -9,9 +9,9 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -112,12 +112,7 @@ final class Json {
   }
 
   static void write(Path file, JsonNode node) {
-    try {
-      Files.write(file, text(node).getBytes(StandardCharsets.UTF_8));
-    } catch (IOException e) {
-      throw BantamException.badInput(
-          "Cannot write " + file + ": " + e.getMessage() + ". Is the disk full or read-only?", e);
-    }
+    AtomicFiles.write(file, text(node));
   }
 
   JsonNode node() {

@@ -136,15 +136,19 @@ final class Page {
 
   /** Single values with their path; lists of them in one line, long ones by their length. */
   private static void flatten(String path, JsonNode node, List<List<String>> facts) {
-    for (Map.Entry<String, JsonNode> field : node.properties()) {
-      final String name = path.isEmpty() ? field.getKey() : path + "." + field.getKey();
-      final JsonNode value = field.getValue();
-      if (value.isObject()) {
-        flatten(name, value, facts);
-      } else {
-        facts.add(List.of(name, value.isArray() ? list(value) : value.asText()));
-      }
-    }
+    node.properties()
+        .forEach(
+            field -> {
+              final String name = path.isEmpty() ? field.getKey() : path + "." + field.getKey();
+              final JsonNode value = field.getValue();
+              if (value.isObject()) {
+                flatten(name, value, facts);
+              } else if (value.isArray()) {
+                facts.add(List.of(name, list(value)));
+              } else {
+                facts.add(List.of(name, value.asText()));
+              }
+            });
   }
 
   private static String list(JsonNode values) {

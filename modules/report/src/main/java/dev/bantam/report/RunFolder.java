@@ -53,7 +53,8 @@ public final class RunFolder {
   /**
    * Reads a run folder: {@code cells/*}{@code /result.json} with {@code timings.json} beside it,
    * {@code manifest.json} and {@code experiment.resolved.yaml}. A cell without a result is half
-   * done and left out; one without timings counts as not timed.
+   * done and left out, as is one that is not in the manifest's {@code cells}, if it has them; one
+   * without timings counts as not timed.
    *
    * <p>Cells are sorted by model, task, variant, seed and draw; variants in the order of the
    * manifest's {@code variants}, then by name.
@@ -68,8 +69,12 @@ public final class RunFolder {
               + " does not hold a JSON object. Run the experiment again to have it rewritten.");
     }
     final String sha256 = Hashing.ofFile(folder.resolve(RESOLVED));
+    final RunFolder planned = new RunFolder("", List.of(), manifest, sha256);
     final List<Cell> cells = new ArrayList<>();
     for (Path cell : cellFolders(folder.resolve("cells"))) {
+      if (planned.hasPlan() && !planned.names("cells").contains(cell.getFileName().toString())) {
+        continue; // of a variant that was taken out of the experiment, or half done
+      }
       final Path timings = cell.resolve(TIMINGS);
       cells.add(
           new Cell(

@@ -1,0 +1,356 @@
+package dev.bantam.model;
+
+import dev.bantam.checkpoint.Architecture;
+import dev.bantam.model.LayerForward.EncoderShape;
+import dev.bantam.model.LayerWeights.Linear;
+import dev.bantam.model.Model.InputSink;
+import dev.bantam.model.Model.Outputs;
+import dev.bantam.model.Model.Regularization;
+import dev.bantam.model.Site.Kind;
+import dev.bantam.tensor.Floats;
+import dev.bantam.tensor.Kernels;
+import dev.bantam.tensor.Workers;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** Runs batches through an encoder: the memory of passes and the order of things in them. */
+final class EncoderPass {
+  private static final String POOLER = PooledHead.POOLER_WEIGHT;
+  private static final Pattern LINEAR =
+      Pattern.compile(
+          "encoder\\.layer\\.\\d+\\.(attention\\.self\\.(query|key|value)|attention\\.output\\.dense"
+              + "|intermediate\\.dense|output\\.dense)\\.weight|pooler\\.dense\\.weight");
+
+  private final EncoderModel model;
+  private final Architecture architecture;
+  private final EncoderSites sites;
+  private final Attachments attachments;
+  private final Workers workers;
+  private final Kernels kernels;
+  private final EncoderShape shape;
+  private final Scratch[] scratch;
+  private final PassMemory memory;
+  private final SpareMemory spare = new SpareMemory();
+  private final GradientStore gradients;
+  private final LayerWeights[] weights;
+  private final LayerRunner runner;
+
+  EncoderPass(
+      EncoderModel model,
+      EncoderSites sites,
+      Attachments attachments,
+      Workers workers,
+      Kernels kernels) {
+    this.model = model;
+    this.architecture = model.architecture();
+    this.sites = sites;
+    this.attachments = attachments;
+    this.workers = workers;
+    this.kernels = kernels;
+    this.shape =
+        new EncoderShape(
+            architecture.hiddenSize(),
+            architecture.headSize(),
+            EncoderShape.kernel(architecture.activation()),
+            architecture.layerNormEps());
+    this.scratch = new Scratch[workers.threads()];
+    for (int i = 0; i < scratch.length; i++) {
+      scratch[i] = new Scratch();
+    }
+    this.memory = new PassMemory(architecture);
+    this.gradients = new GradientStore(name -> model.parameters().get(name));
+    this.weights = new LayerWeights[architecture.layers().size()];
+    this.runner = new LayerRunner(model, shape, attachments, workers, this::shortPass);
+  }
+
+  /** Whether a parameter is the matrix of a linear layer. */
+  static boolean isLinear(String name) {
+    return LINEAR.matcher(name).matches();
+  }
+
+  /** Forgets what was made for the things attached before. */
+  void changed(String owner) {
+    java.util.Arrays.fill(weights, null);
+    gradients.forget(owner);
+  }
+
+  LayerRunner runner() {
+    return runner;
+  }
+
+  private Pass pass(
+      Batch batch, boolean keep, Regularization regularization, Collection<Site> wanted) {
+    checkInput(batch);
+    final Set<Site> read = new LinkedHashSet<>(wanted);
+    read.addAll(attachments.observers().keySet());
+    return pass(batch, keep || !read.isEmpty(), regularization, read);
+  }
+
+  private Pass pass(Batch batch, boolean keep, Regularization regularization, Set<Site> read) {
+    attachments.prepare(workers);
+    final Shards shards = new Shards(batch.offsets());
+    return new Pass(
+        batch,
+        shards,
+        Pass.scoreOffsets(batch),
+        workers,
+        scratch,
+        kernels,
+        keep,
+        regularization.dropout() > 0
+            ? new Pass.Dropout(regularization.dropout(), regularization.seed())
+            : Pass.Dropout.NONE,
+        sites.hooks(batch, shards, attachments, spare, keep, read));
+  }
+
+  /** A pass through one layer on given activations. */
+  private Pass shortPass(int[] offsets, boolean transforms) {
+    final int tokens = offsets[offsets.length - 1];
+    final Batch batch = new Batch(new int[tokens], new int[tokens], new int[tokens], offsets);
+    final Pass pass = pass(batch, false, Regularization.NONE, Set.of());
+    return transforms ? pass : pass.with(Hooks.NONE);
+  }
+
+  private void checkInput(Batch batch) {
+    check(batch.ids(), architecture.vocabularySize(), "Token id", "vocabulary");
+    check(batch.positions(), architecture.positions(), "Position", "position table");
+    check(batch.typeIds(), architecture.tokenTypes(), "Token type", "token type table");
+  }
+
+  private static void check(int[] values, int size, String what, String table) {
+    for (int value : values) {
+      if (value < 0 || value >= size) {
+        throw new IllegalArgumentException(
+            what + " " + value + " is outside the " + table + " of " + size);
+      }
+    }
+  }
+
+  /** Runs the encoder; the last hidden states are in the returned buffer until the next pass. */
+  private Floats encode(Pass pass) {
+    memory.reserve(pass);
+    final List<Stage> stages = new ArrayList<>();
+    stages.add(embeddings(pass).forward(memory.embedded(), memory.embeddingSaved()));
+    Floats input = memory.embedded();
+    for (int i = 0; i < weights.length; i++) {
+      final LayerBuffers buffers = memory.layer(i);
+      final LayerForward layer =
+          new LayerForward(
+              pass,
+              i,
+              weights(i).refresh(),
+              buffers,
+              input,
+              shape,
+              attachments.attention(i),
+              spare);
+      stages.addAll(layer.stages());
+      input = buffers.output;
+    }
+    Stage.runAll(stages, pass.shards(), workers);
+    return input;
+  }
+
+  private EmbeddingLayer embeddings(Pass pass) {
+    return new EmbeddingLayer(pass, model::view, shape.hiddenSize(), shape.eps());
+  }
+
+  private LayerWeights weights(int layer) {
+    if (weights[layer] == null) {
+      weights[layer] = new LayerWeights(layer, model::view, model::operator);
+    }
+    return weights[layer];
+  }
+
+  private PooledHead pooledHead(Pass pass) {
+    final Linear pooler =
+        model.pooling() == dev.bantam.checkpoint.Pooling.POOLER
+            ? new Linear(POOLER, model.operator(POOLER))
+            : null;
+    return new PooledHead(pass, model.pooling(), shape.hiddenSize(), model::view, pooler);
+  }
+
+  /** Calls the observers of the sites that the pass has come by. */
+  private void observe(Pass pass, boolean pooled) {
+    if (attachments.observers().isEmpty()) {
+      return;
+    }
+    for (SiteHook hook : pass.hooks().all()) {
+      if (pooled || !hook.site.kind().perSequence()) {
+        attachments
+            .observers()
+            .getOrDefault(hook.site, List.of())
+            .forEach(observer -> observer.observe(hook.value));
+      }
+    }
+  }
+
+  List<INDArray> hiddenStates(Batch batch) {
+    final Pass pass = pass(batch, true, Regularization.NONE, List.of());
+    encode(pass);
+    observe(pass, false);
+    final List<INDArray> states = new ArrayList<>();
+    states.add(Floats.tensor(copy(memory.embedded(), batch), batch.tokens(), shape.hiddenSize()));
+    for (int i = 0; i < weights.length; i++) {
+      states.add(
+          Floats.tensor(copy(memory.layer(i).output, batch), batch.tokens(), shape.hiddenSize()));
+    }
+    return states;
+  }
+
+  private float[] copy(Floats rows, Batch batch) {
+    final float[] values = new float[batch.tokens() * shape.hiddenSize()];
+    rows.read(0, values, 0, values.length);
+    return values;
+  }
+
+  float[] encode(Batch batch) {
+    final Pass pass = pass(batch, false, Regularization.NONE, List.of());
+    final float[] values = copy(encode(pass), batch);
+    observe(pass, false);
+    return values;
+  }
+
+  float[] embed(Batch batch) {
+    final Pass pass = pass(batch, false, Regularization.NONE, List.of());
+    final float[] pooled = pooledHead(pass).pool(encode(pass));
+    observe(pass, true);
+    return pooled;
+  }
+
+  Outputs outputs(Batch batch) {
+    final Pass pass = pass(batch, false, Regularization.NONE, List.of());
+    final PooledHead top = pooledHead(pass);
+    final Outputs outputs = top.classify(top.pool(encode(pass)));
+    observe(pass, true);
+    return outputs;
+  }
+
+  List<float[]> siteValues(Batch batch, List<Site> wanted) {
+    final Pass pass = pass(batch, true, Regularization.NONE, wanted);
+    pooledHead(pass).pool(encode(pass));
+    observe(pass, true);
+    final List<float[]> values = new ArrayList<>();
+    for (Site site : wanted) {
+      values.add(pass.hooks().at(site.layer(), site.kind()).value.toArray());
+    }
+    return values;
+  }
+
+  void linearInputs(Batch batch, Collection<String> names, InputSink sink) {
+    final Pass pass = pass(batch, true, Regularization.NONE, List.of());
+    final PooledHead top = pooledHead(pass);
+    final float[] pooled = top.pool(encode(pass));
+    observe(pass, true);
+    final int d = shape.hiddenSize();
+    for (String name : names) {
+      if (name.equals(POOLER) || name.equals(PooledHead.WEIGHT)) {
+        final float[] rows = name.equals(POOLER) ? top.poolerInput() : pooled;
+        if (rows == null) {
+          throw new IllegalArgumentException("'" + POOLER + "' takes no part in this pooling");
+        }
+        final Floats x = Floats.of(Floats.tensor(rows, batch.sequences(), d));
+        sink.accept(name, x, batch.sequences(), d);
+        x.close();
+      } else {
+        final int columns = model.operator(name).inputs();
+        sink.accept(name, input(pass, name), batch.tokens(), columns);
+      }
+    }
+  }
+
+  /** What the matrix of an encoder layer saw in a pass that keeps its activations. */
+  private Floats input(Pass pass, String name) {
+    final int layer = Integer.parseInt(name.split("\\.")[2]);
+    final LayerBuffers saved = memory.layer(layer);
+    final int d = shape.hiddenSize();
+    if (name.contains("attention.self")) {
+      return LayerForward.branch(pass, layer, Kind.ATTENTION_INPUT, inputOf(layer), d, spare);
+    }
+    if (name.contains("attention.output")) {
+      return saved.context;
+    }
+    return name.contains("intermediate")
+        ? LayerForward.branch(pass, layer, Kind.FFN_INPUT, saved.attention, d, spare)
+        : saved.hidden;
+  }
+
+  private Floats inputOf(int layer) {
+    return layer == 0 ? memory.embedded() : memory.layer(layer - 1).output;
+  }
+
+  double gradients(
+      Batch batch,
+      Loss loss,
+      List<LossTerm> terms,
+      Regularization regularization,
+      GradientSink sink) {
+    final Set<Site> wanted = new LinkedHashSet<>();
+    terms.forEach(term -> wanted.addAll(term.sites()));
+    final Pass pass = pass(batch, true, regularization, wanted);
+    final Floats hidden = encode(pass);
+    final PooledHead top = pooledHead(pass);
+    final float[] pooled = top.pool(hidden);
+    gradients.to(sink);
+    double value = 0;
+    float[] dPooled = new float[pooled.length];
+    if (loss != Loss.NONE) {
+      final float[] dropped = pooled.clone();
+      final Outputs outputs = top.classify(dropped);
+      final float[] gradient = new float[outputs.values().length];
+      value = loss.apply(outputs.values(), outputs.rows(), outputs.columns(), gradient);
+      dPooled = top.classifierBackward(gradient, dropped, gradients);
+    }
+    observe(pass, true);
+    value += LossTerms.apply(terms, pass, spare);
+    final BackwardBuffers buffers = memory.backward();
+    top.backward(dPooled, buffers.stream, gradients);
+    final int lowest = lowestLayerWanted(sink);
+    for (int i = weights.length - 1; i >= Math.max(lowest, 0); i--) {
+      new LayerBackward(
+              pass,
+              i,
+              weights(i),
+              memory.layer(i),
+              buffers,
+              inputOf(i),
+              shape,
+              attachments.attention(i),
+              gradients,
+              spare)
+          .run();
+    }
+    if (lowest < 0) {
+      embeddings(pass).backward(buffers.stream, buffers.block, memory.embeddingSaved(), gradients);
+    }
+    return value;
+  }
+
+  /**
+   * Layers below the lowest one with a wanted gradient need no backward.
+   *
+   * @return -1 for the embeddings
+   */
+  private int lowestLayerWanted(GradientSink sink) {
+    int lowest = weights.length;
+    for (String name : model.parameters().keySet()) {
+      if (!sink.wants(name)) {
+        continue;
+      }
+      if (name.startsWith("embeddings.")) {
+        return -1;
+      }
+      if (name.startsWith("encoder.layer.")) {
+        lowest = Math.min(lowest, Integer.parseInt(name.split("\\.")[2]));
+      } else if (name.startsWith("layer.")) {
+        lowest = Math.min(lowest, Integer.parseInt(name.split("\\.")[1]));
+      }
+    }
+    return lowest;
+  }
+}
