@@ -2,6 +2,7 @@ package dev.bantam.report;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.bantam.report.RunFolder.Cell;
+import dev.bantam.tensor.Hashes;
 import freemarker.core.HTMLOutputFormat;
 import freemarker.template.TemplateModelException;
 import java.nio.charset.StandardCharsets;
@@ -32,7 +33,7 @@ final class Page {
     values.put(
         "scriptHash",
         Base64.getEncoder()
-            .encodeToString(Hashing.sha256(script.getBytes(StandardCharsets.UTF_8))));
+            .encodeToString(Hashes.sha256().digest(script.getBytes(StandardCharsets.UTF_8))));
     return Templates.html("report.html.ftl", values);
   }
 

@@ -110,8 +110,10 @@ class PublicationTest {
     Samples.write(run, GOOD);
     final JsonNode manifest = published(List.of(run));
     assertEquals("abc123", manifest.path("commit").asText());
-    // sha256sum of "name: tiny\n"
-    assertEquals(Samples.hash("name: tiny\n"), manifest.path("resolved_sha256").asText());
+    // printf 'name: tiny\n' | sha256sum
+    assertEquals(
+        "738f3d001935a878f5eafb18f616795e3f8241c0bf0d19384f2b82cf4d9f01b2",
+        manifest.path("resolved_sha256").asText());
     assertEquals("dense", manifest.path("variants").path(0).asText());
     assertTrue(Files.readString(reports.resolve("tiny/report.html")).contains("abc123"));
   }
