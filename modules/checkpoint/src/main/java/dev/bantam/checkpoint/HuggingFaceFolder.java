@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -34,17 +35,33 @@ public final class HuggingFaceFolder {
    *     unsupported
    */
   public static Checkpoint read(Path folder, Progress progress) {
-    if (!Files.isDirectory(folder)) {
-      throw BantamException.badInput("There is no folder " + folder + ".");
-    }
+    requireFolder(folder);
+    return read(folder, () -> SafetensorsFolder.open(folder), progress);
+  }
+
+  /**
+   * As {@link #read(Path, Progress)}, with the weights from elsewhere than plain safetensors files:
+   * a packed file restored to float32, for instance.
+   *
+   * @param weights opened after the configuration was read, and closed
+   */
+  public static Checkpoint read(
+      Path folder, Supplier<? extends WeightSource> weights, Progress progress) {
+    requireFolder(folder);
     final Problems problems = new Problems("The model in " + folder + " cannot be read");
     final BertConfig config =
         BertConfig.read(JsonObject.read(folder.resolve("config.json"), problems));
     final SentenceFiles sentence =
         SentenceFiles.read(folder, config.architecture().positions(), problems);
     problems.throwIfAny();
-    try (SafetensorsFolder weights = SafetensorsFolder.open(folder)) {
-      return new Reader(folder, config, sentence, weights, progress, problems).read();
+    try (WeightSource source = weights.get()) {
+      return new Reader(folder, config, sentence, source, progress, problems).read();
+    }
+  }
+
+  private static void requireFolder(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      throw BantamException.badInput("There is no folder " + folder + ".");
     }
   }
 
@@ -87,7 +104,7 @@ public final class HuggingFaceFolder {
     private final Path folder;
     private final BertConfig config;
     private final SentenceFiles sentence;
-    private final SafetensorsFolder weights;
+    private final WeightSource weights;
     private final Progress progress;
     private final Problems problems;
 
@@ -98,7 +115,7 @@ public final class HuggingFaceFolder {
         Path folder,
         BertConfig config,
         SentenceFiles sentence,
-        SafetensorsFolder weights,
+        WeightSource weights,
         Progress progress,
         Problems problems) {
       this.folder = folder;
@@ -136,7 +153,7 @@ public final class HuggingFaceFolder {
 
     private void collectNames() {
       final TreeSet<String> left = new TreeSet<>();
-      for (final String name : weights.tensors().keySet()) {
+      for (final String name : weights.names()) {
         final String base = BertParameters.baseName(name);
         if (base.equals("embeddings.position_ids") || base.startsWith("cls.")) {
           continue;
@@ -215,29 +232,30 @@ public final class HuggingFaceFolder {
               problems.add("missing: '" + name + "' " + Arrays.toString(shape));
               return;
             }
-            final SafetensorsEntry entry = weights.entry(stored.get(name));
-            if (!Arrays.equals(entry.shape(), shape)) {
+            final long[] found = weights.shape(stored.get(name));
+            if (!Arrays.equals(found, shape)) {
               problems.add(
                   "wrong shape: '"
                       + stored.get(name)
                       + "' is "
-                      + entry.dimensions()
+                      + Arrays.toString(found)
                       + ", config.json makes it "
                       + Arrays.toString(shape));
             }
-            if (!entry.type().readsAsFloat()) {
+            final String type = weights.unreadableType(stored.get(name));
+            if (!type.isEmpty()) {
               problems.add(
                   "wrong type: '"
                       + stored.get(name)
                       + "' is "
-                      + entry.type()
+                      + type
                       + "; F32, F64, F16 or BF16 is needed");
             }
           });
       stored.forEach(
           (base, name) -> {
             if (!shapes.containsKey(base)) {
-              problems.add("surplus: '" + name + "' " + weights.entry(name).dimensions());
+              problems.add("surplus: '" + name + "' " + Arrays.toString(weights.shape(name)));
             }
           });
     }

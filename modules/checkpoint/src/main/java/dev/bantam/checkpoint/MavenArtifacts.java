@@ -1,6 +1,7 @@
 package dev.bantam.checkpoint;
 
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Hashes;
 import eu.maveniverse.maven.mima.context.Context;
 import eu.maveniverse.maven.mima.context.ContextOverrides;
 import eu.maveniverse.maven.mima.context.Runtimes;

@@ -1,6 +1,7 @@
 package dev.bantam.checkpoint;
 
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Hashes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -59,7 +60,17 @@ public final class Models {
     throw NamedModels.unknown(model);
   }
 
-  private static Path path(String model) {
+  /** Whether the text is the name of a named model. */
+  public static boolean isNamed(String model) {
+    return NamedModels.find(model).isPresent();
+  }
+
+  /**
+   * The text as a path.
+   *
+   * @throws BantamException (bad input) if no path can look like that
+   */
+  public static Path path(String model) {
     try {
       return Path.of(model);
     } catch (InvalidPathException e) {

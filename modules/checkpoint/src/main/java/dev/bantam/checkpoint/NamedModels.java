@@ -1,6 +1,8 @@
 package dev.bantam.checkpoint;
 
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Hashes;
+import dev.bantam.tensor.Suggestions;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
@@ -115,10 +117,9 @@ public final class NamedModels {
     return BantamException.badInput(
         "There is no model '"
             + name
-            + "'"
+            + "'. "
             + Suggestions.didYouMean(name, MODELS.keySet())
-            + (Suggestions.didYouMean(name, MODELS.keySet()).isEmpty() ? "." : "")
-            + " A model is one of "
+            + "A model is one of "
             + String.join(", ", MODELS.keySet())
             + ", a folder in Hugging Face layout, or an .onnx file.");
   }

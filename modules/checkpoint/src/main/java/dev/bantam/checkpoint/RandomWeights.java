@@ -1,5 +1,6 @@
 package dev.bantam.checkpoint;
 
+import dev.bantam.tensor.Hashes;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.LinkedHashMap;

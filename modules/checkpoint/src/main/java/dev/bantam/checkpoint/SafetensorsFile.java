@@ -1,6 +1,8 @@
 package dev.bantam.checkpoint;
 
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Hashes;
+import dev.bantam.tensor.Suggestions;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -92,6 +94,15 @@ public final class SafetensorsFile implements AutoCloseable {
         path, channel, SafetensorsHeader.parse(json, size - dataStart), dataStart);
   }
 
+  /** SHA-256 of a whole file, lower-case hex. */
+  public static String sha256(Path file) {
+    try {
+      return Hashes.of(file);
+    } catch (IOException e) {
+      throw unreadable(file, e);
+    }
+  }
+
   /** The tensors by name, in the order of the header. */
   public Map<String, SafetensorsEntry> entries() {
     return header.entries();
@@ -119,9 +130,8 @@ public final class SafetensorsFile implements AutoCloseable {
           path
               + " has no tensor '"
               + name
-              + "'"
-              + Suggestions.didYouMean(name, entries().keySet())
-              + ".");
+              + "'. "
+              + Suggestions.didYouMean(name, entries().keySet()).strip());
     }
     return entry;
   }

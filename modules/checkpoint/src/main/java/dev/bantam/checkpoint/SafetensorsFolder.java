@@ -2,6 +2,8 @@ package dev.bantam.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Hashes;
+import dev.bantam.tensor.Suggestions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,6 +13,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -19,7 +22,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * The weights of a model folder: {@code model.safetensors}, or the shards that {@code
  * model.safetensors.index.json} lists. Tensors are read on demand.
  */
-public final class SafetensorsFolder implements AutoCloseable {
+public final class SafetensorsFolder implements WeightSource {
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
 
@@ -141,14 +144,20 @@ public final class SafetensorsFolder implements AutoCloseable {
     return owner;
   }
 
-  /** The folder. */
-  public Path folder() {
-    return folder;
+  @Override
+  public Set<String> names() {
+    return owner.keySet();
   }
 
-  /** The file that holds each tensor, by the tensor's stored name. */
-  public Map<String, SafetensorsFile> tensors() {
-    return owner;
+  @Override
+  public long[] shape(String name) {
+    return entry(name).shape();
+  }
+
+  @Override
+  public String unreadableType(String name) {
+    final SafetensorsType type = entry(name).type();
+    return type.readsAsFloat() ? "" : type.name();
   }
 
   /** The description of a tensor. */
@@ -157,6 +166,7 @@ public final class SafetensorsFolder implements AutoCloseable {
   }
 
   /** As {@link SafetensorsFile#floats}. */
+  @Override
   public INDArray floats(String name) {
     return file(name).floats(name);
   }
@@ -168,14 +178,14 @@ public final class SafetensorsFolder implements AutoCloseable {
           folder
               + " has no tensor '"
               + name
-              + "'"
-              + Suggestions.didYouMean(name, owner.keySet())
-              + ".");
+              + "'. "
+              + Suggestions.didYouMean(name, owner.keySet()).strip());
     }
     return file;
   }
 
   /** SHA-256 over the bytes of all files, in order of their names. */
+  @Override
   public String sha256() {
     final MessageDigest digest = Hashes.sha256();
     final List<SafetensorsFile> sorted = new ArrayList<>(new TreeMap<>(files).values());

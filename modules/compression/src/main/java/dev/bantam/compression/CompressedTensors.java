@@ -1,8 +1,11 @@
 package dev.bantam.compression;
 
 import dev.bantam.checkpoint.SafetensorsType;
+import dev.bantam.compression.GroupedTensor.Zero;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Floats;
 import java.util.Map;
+import java.util.Optional;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Choice and decoding of stored forms. */
@@ -11,16 +14,78 @@ public final class CompressedTensors {
 
   /**
    * The form of fewest bytes that stores a tensor with zeros exactly: dense, bitmask-sparse or
-   * index-sparse; the first of these among equals.
+   * index-sparse; the first of these among equals. The sparse ones restore a negative zero as +0.
+   *
+   * @param tensor float32, C order
+   * @param values F32, or F16 to round to
    */
   public static CompressedTensor cheapestSparse(INDArray tensor, SafetensorsType values) {
-    return DenseTensor.of(tensor, values);
+    final DenseTensor dense = DenseTensor.of(tensor, values);
+    if (tensor.rank() == 0 || tensor.isEmpty()) {
+      return dense;
+    }
+    final MatrixShape shape = MatrixShape.of(tensor.shape());
+    final SparseValues sparse = SparseValues.of(Floats.toArray(tensor), values);
+    final long mask = BitMask.bytes(shape);
+    final long gaps = Gaps.cost(sparse.kept()).bytes();
+    if (dense.storedBytes() <= sparse.bytes().length + Math.min(mask, gaps)) {
+      return dense;
+    }
+    return mask <= gaps ? BitmaskTensor.of(shape, sparse) : IndexTensor.of(shape, sparse);
+  }
+
+  /**
+   * The form of fewest bytes that restores to the same values as {@code grouped}: itself, or
+   * without the codes of zeros.
+   */
+  public static CompressedTensor cheapestGrouped(GroupedTensor grouped) {
+    return SparseGroupedTensor.ifSmaller(grouped).map(CompressedTensor.class::cast).orElse(grouped);
+  }
+
+  /** About how many bytes {@link #cheapestSparse} will need for F32 values and a given sparsity. */
+  public static long sparseBytes(long elements, double sparsity) {
+    final double values = Float.BYTES * elements * (1 - sparsity);
+    final double mask = elements / 8.0;
+    // a gap takes a byte where zeros are not very rare
+    final double gaps = elements * (1 - sparsity);
+    return Math.min(Float.BYTES * elements, Math.round(values + Math.min(mask, gaps)));
+  }
+
+  /**
+   * A quantized tensor with some elements set to zero, its codes and scales otherwise as they are.
+   *
+   * @param form what the tensor was quantized to
+   * @param zeroed its values, with further zeros
+   * @return empty if {@code form} is not one of integer codes that can hold zeros
+   */
+  public static Optional<CompressedTensor> withZeros(CompressedTensor form, INDArray zeroed) {
+    final GroupedTensor grouped;
+    if (form instanceof GroupedTensor g && g.zero() != Zero.OFFSET) {
+      grouped = g;
+    } else if (form instanceof SparseGroupedTensor s) {
+      grouped = s.grouped();
+    } else {
+      return Optional.empty();
+    }
+    final float[] values = Floats.toArray(zeroed);
+    final boolean[] kept = new boolean[values.length];
+    for (int i = 0; i < values.length; i++) {
+      kept[i] = values[i] != 0f;
+    }
+    return Optional.of(cheapestGrouped(grouped.masked(kept)));
   }
 
   static CompressedTensor decode(
       String form, Map<String, String> attributes, Map<String, StoredEntry> entries) {
     return switch (form) {
       case DenseTensor.FORM -> DenseTensor.decode(attributes, entries);
+      case BitmaskTensor.FORM -> BitmaskTensor.decode(attributes, entries);
+      case IndexTensor.FORM -> IndexTensor.decode(attributes, entries);
+      case NOfMTensor.FORM -> NOfMTensor.decode(attributes, entries);
+      case GroupedTensor.FORM -> GroupedTensor.decode(attributes, entries);
+      case SparseGroupedTensor.FORM -> SparseGroupedTensor.decode(attributes, entries);
+      case BinaryTensor.FORM -> BinaryTensor.decode(attributes, entries);
+      case TernaryTensor.FORM -> TernaryTensor.decode(attributes, entries);
       default -> throw BantamException.badInput("its form '" + form + "' is not known.");
     };
   }

@@ -1,7 +1,9 @@
 package dev.bantam.compression;
 
+import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Seeds;
+import dev.bantam.tensor.Workers;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -18,14 +20,30 @@ public final class CompressionState {
   private final Map<String, INDArray> weights;
   private final Map<String, CompressedTensor> forms = new LinkedHashMap<>();
   private final long seed;
+  private final Workers workers;
 
   /**
    * @param weights live tensors of the model by name, changed by steps
    * @param seed of this run, for draws
+   * @param workers threads for steps that can use them
    */
-  public CompressionState(Map<String, INDArray> weights, long seed) {
+  public CompressionState(Map<String, INDArray> weights, long seed, Workers workers) {
     this.weights = Collections.unmodifiableMap(new LinkedHashMap<>(weights));
     this.seed = seed;
+    this.workers = workers;
+  }
+
+  /** A state for work on the calling thread alone. */
+  public CompressionState(Map<String, INDArray> weights, long seed) {
+    this(weights, seed, new Workers(1));
+  }
+
+  /**
+   * Threads for independent pieces of work, cut by the shape of the tensors, so that results do not
+   * depend on their number.
+   */
+  public Workers workers() {
+    return workers;
   }
 
   /** Names and live tensors, in the model's order. */
@@ -36,6 +54,36 @@ public final class CompressionState {
   /** A copy of one weight, row-major. */
   public float[] weight(String name) {
     return Floats.toArray(tensor(name));
+  }
+
+  /**
+   * As {@link #weight}.
+   *
+   * @throws dev.bantam.tensor.BantamException (bad input) if a value is NaN or infinite
+   */
+  public float[] finiteWeight(String name) {
+    final float[] weight = weight(name);
+    for (int i = 0; i < weight.length; i++) {
+      if (!Float.isFinite(weight[i])) {
+        throw BantamException.badInput(
+            "Tensor '"
+                + name
+                + "' holds "
+                + weight[i]
+                + " at position "
+                + i
+                + ", so it cannot be compressed. Repair the model, or list the tensor under"
+                + " 'skip'.");
+      }
+    }
+    return weight;
+  }
+
+  /** Names and shapes, in the model's order. */
+  public Map<String, long[]> shapes() {
+    final Map<String, long[]> shapes = new LinkedHashMap<>();
+    weights.forEach((name, tensor) -> shapes.put(name, tensor.shape()));
+    return shapes;
   }
 
   /** The form decided for a weight, if any. */

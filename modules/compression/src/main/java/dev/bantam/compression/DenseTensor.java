@@ -41,13 +41,12 @@ public final class DenseTensor implements CompressedTensor {
   }
 
   static DenseTensor decode(Map<String, String> attributes, Map<String, StoredEntry> entries) {
-    final StoredEntry whole = entries.get(StoredEntry.WHOLE);
-    if (whole == null || entries.size() != 1 || !attributes.isEmpty()) {
-      throw BantamException.badInput("a dense tensor has one entry and no attributes.");
-    }
+    final FormReader in = new FormReader(FORM, attributes, entries);
+    final StoredEntry whole = in.entry(StoredEntry.WHOLE);
     if (whole.type() != SafetensorsType.F32 && whole.type() != SafetensorsType.F16) {
       throw BantamException.badInput("a dense tensor is F32 or F16, not " + whole.type() + ".");
     }
+    in.finish();
     return new DenseTensor(whole.type(), whole.shape(), whole.bytes());
   }
 

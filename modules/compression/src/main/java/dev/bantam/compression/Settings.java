@@ -2,6 +2,7 @@ package dev.bantam.compression;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * One mapping of an experiment or recipe file, read key by key.
@@ -24,6 +25,12 @@ public interface Settings {
 
   /** A whole number in [min, max]. */
   int integer(String key, int min, int max, Integer fallback);
+
+  /**
+   * A whole number in [min, max], or {@code word} for "no number", which is also the default: then
+   * empty.
+   */
+  OptionalInt integerOr(String word, String key, int min, int max);
 
   /** A number in [min, max]; NaN is refused. */
   double number(String key, double min, double max, Double fallback);

@@ -13,6 +13,14 @@ public interface Step {
   List<StepProblem> check(Map<String, long[]> shapes);
 
   /**
+   * What the step will do, as far as the shapes tell; for plans.
+   *
+   * @param shapes as for {@link #check}, which found nothing
+   * @return the tensors it will touch, in order
+   */
+  List<Forecast> forecast(Map<String, long[]> shapes);
+
+  /**
    * Changes the weights and decides their stored forms.
    *
    * @return what was done to each tensor
@@ -26,4 +34,13 @@ public interface Step {
    * @param message what, where and what to do
    */
   record StepProblem(String key, String message) {}
+
+  /**
+   * What will become of one tensor.
+   *
+   * @param tensor its name
+   * @param treatment in words
+   * @param storedBytes bytes of its form; an estimate where the weights decide
+   */
+  record Forecast(String tensor, String treatment, long storedBytes) {}
 }

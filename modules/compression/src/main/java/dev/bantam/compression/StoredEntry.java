@@ -22,6 +22,7 @@ public record StoredEntry(String suffix, SafetensorsType type, long[] shape, byt
   public static final String VALUES = ".values";
   public static final String CODES = ".codes";
   public static final String SCALES = ".scales";
+  public static final String OFFSETS = ".offsets";
   public static final String ZERO_POINTS = ".zero_points";
   public static final String MASK = ".mask";
   public static final String INDICES = ".indices";
@@ -32,6 +33,7 @@ public record StoredEntry(String suffix, SafetensorsType type, long[] shape, byt
           VALUES, Part.VALUES,
           CODES, Part.CODES,
           SCALES, Part.SCALES,
+          OFFSETS, Part.SCALES,
           ZERO_POINTS, Part.ZERO_POINTS,
           MASK, Part.MASKS,
           INDICES, Part.INDICES);

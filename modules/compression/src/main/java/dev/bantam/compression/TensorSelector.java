@@ -1,5 +1,6 @@
 package dev.bantam.compression;
 
+import dev.bantam.checkpoint.NamePattern;
 import dev.bantam.compression.Step.StepProblem;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -11,10 +12,7 @@ import java.util.regex.PatternSyntaxException;
 /**
  * Which tensors a step works on: those that match a target and no skip pattern.
  *
- * <p>A pattern is a glob ({@code *} any characters, {@code ?} one) or, after {@code re:}, a regular
- * expression; it must match the whole base-model name.
- *
- * @param targets patterns, by default the matrices of the encoder layers
+ * @param targets {@link NamePattern}s, by default the matrices of the encoder layers
  * @param skip patterns of tensors to leave out
  */
 public record TensorSelector(List<String> targets, List<String> skip) {
@@ -47,7 +45,7 @@ public record TensorSelector(List<String> targets, List<String> skip) {
 
   private static void checkSyntax(Settings settings, String key, String pattern) {
     try {
-      compile(pattern);
+      NamePattern.of(pattern);
     } catch (PatternSyntaxException e) {
       settings.problem(
           key, "'" + pattern + "' is not a regular expression: " + e.getDescription() + ".");
@@ -59,24 +57,8 @@ public record TensorSelector(List<String> targets, List<String> skip) {
     return ENCODER.matcher(name).matches();
   }
 
-  private static Pattern compile(String pattern) {
-    if (pattern.startsWith("re:")) {
-      return Pattern.compile(pattern.substring(3));
-    }
-    final StringBuilder regex = new StringBuilder();
-    for (char c : pattern.toCharArray()) {
-      regex.append(
-          switch (c) {
-            case '*' -> ".*";
-            case '?' -> ".";
-            default -> Pattern.quote(String.valueOf(c));
-          });
-    }
-    return Pattern.compile(regex.toString());
-  }
-
   private static boolean matches(String pattern, String name) {
-    return compile(pattern).matcher(name).matches();
+    return NamePattern.of(pattern).matches(name);
   }
 
   /** The selected matrices, in the model's order. */
@@ -116,14 +98,7 @@ public record TensorSelector(List<String> targets, List<String> skip) {
       String key, List<String> patterns, Map<String, long[]> shapes, List<StepProblem> problems) {
     for (String pattern : patterns) {
       if (shapes.keySet().stream().noneMatch(name -> matches(pattern, name))) {
-        problems.add(
-            new StepProblem(
-                key,
-                "'"
-                    + pattern
-                    + "' matches no tensor of the model. Names look like "
-                    + "'encoder.layer.0.attention.self.query.weight' or"
-                    + " 'embeddings.word_embeddings.weight'."));
+        problems.add(new StepProblem(key, NamePattern.matchesNothing(pattern)));
       }
     }
   }

@@ -138,7 +138,7 @@ public record DelimitedFile(
     final int at = table.header().indexOf(name);
     if (at < 0) {
       problems.add(
-          table.file(), 1, "no column '" + name + "'." + Suggestions.hint(name, table.header()));
+          table.file(), 1, "no column '" + name + "'." + KnownNames.hint(name, table.header()));
     } else if (table.header().lastIndexOf(name) != at) {
       problems.add(
           table.file(), 1, "several columns are named '" + name + "'. Rename all but one.");
@@ -200,7 +200,7 @@ public record DelimitedFile(
               + "' never occurs in "
               + train
               + "."
-              + Suggestions.hint(row.label(), labels)
+              + KnownNames.hint(row.label(), labels)
               + " If the labels are numbers to predict, set metric: pearson.");
     } else {
       out.add(new Example(row.text(), row.pair(), at, Double.NaN));

@@ -2,6 +2,7 @@ package dev.bantam.data;
 
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.Hashes;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -63,7 +64,7 @@ public final class Examples {
    * with its length, so that no two lists share the bytes.
    */
   public static String sha256(List<Example> examples) {
-    final MessageDigest digest = StableHash.newDigest();
+    final MessageDigest digest = Hashes.sha256();
     for (Example e : examples) {
       update(digest, e.text());
       update(digest, e.pair());

@@ -51,7 +51,7 @@ public enum Metric {
     final int at = ids.indexOf(id);
     if (at < 0) {
       throw new BantamException(
-          ExitCode.BAD_FILE, "Unknown metric '" + id + "'." + Suggestions.hint(id, ids));
+          ExitCode.BAD_FILE, "Unknown metric '" + id + "'." + KnownNames.hint(id, ids));
     }
     return values()[at];
   }

@@ -1,5 +1,6 @@
 package dev.bantam.data;
 
+import dev.bantam.checkpoint.MavenArtifact;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.function.Function;
@@ -8,10 +9,11 @@ import java.util.function.Function;
 public final class NamedTask {
   private final String name;
   private final String description;
-  private final Artifact artifact;
+  private final MavenArtifact artifact;
   private final Function<Path, Task> extraction;
 
-  NamedTask(String name, String description, Artifact artifact, Function<Path, Task> extraction) {
+  NamedTask(
+      String name, String description, MavenArtifact artifact, Function<Path, Task> extraction) {
     this.name = Objects.requireNonNull(name, "name");
     this.description = Objects.requireNonNull(description, "description");
     this.artifact = Objects.requireNonNull(artifact, "artifact");
@@ -29,7 +31,7 @@ public final class NamedTask {
   }
 
   /** What has to be fetched before the task can be opened. */
-  public Artifact artifact() {
+  public MavenArtifact artifact() {
     return artifact;
   }
 

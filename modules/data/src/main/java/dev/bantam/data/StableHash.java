@@ -1,9 +1,8 @@
 package dev.bantam.data;
 
+import dev.bantam.tensor.Hashes;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /**
@@ -30,15 +29,7 @@ public final class StableHash {
     return HexFormat.of().formatHex(digest(s));
   }
 
-  static MessageDigest newDigest() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("Every Java platform has SHA-256, this one does not", e);
-    }
-  }
-
   private static byte[] digest(String s) {
-    return newDigest().digest(s.getBytes(StandardCharsets.UTF_8));
+    return Hashes.sha256().digest(s.getBytes(StandardCharsets.UTF_8));
   }
 }

@@ -37,7 +37,7 @@ public final class Tasks {
                     "Unknown task '"
                         + name
                         + "'."
-                        + Suggestions.hint(name, ALL.stream().map(NamedTask::name).toList())
+                        + KnownNames.hint(name, ALL.stream().map(NamedTask::name).toList())
                         + " Your own data go in as {train: a.tsv, dev: b.tsv, text: [column],"
                         + " label: column}."));
   }

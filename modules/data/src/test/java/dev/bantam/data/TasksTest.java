@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.bantam.checkpoint.MavenArtifact;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.Suggestions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,7 +34,7 @@ class TasksTest {
 
   @Test
   void openingAsksTheResolverForThePinnedArtifact() {
-    final List<Artifact> asked = new ArrayList<>();
+    final List<MavenArtifact> asked = new ArrayList<>();
     final Path missing = Path.of("not-there.jar");
     final BantamException e =
         assertThrows(

@@ -1,22 +1,29 @@
 package dev.bantam.export;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.checkpoint.SafetensorsEntry;
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.checkpoint.SafetensorsWriter;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.CompressedTensor;
+import dev.bantam.compression.CompressedTensor.Part;
 import dev.bantam.compression.StoredEntry;
+import dev.bantam.compression.TensorSelector;
 import dev.bantam.tensor.BantamException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 
 /**
  * A compressed model as one safetensors file.
@@ -32,7 +39,14 @@ public final class PackedFile {
   /** Version of the layout; readers refuse later ones. */
   public static final int VERSION = 1;
 
-  private static final ObjectMapper JSON = new ObjectMapper();
+  /** Most bytes of an entry, the reach of a Java array. */
+  private static final long MAX_BYTES = Integer.MAX_VALUE - 8;
+
+  private static final ObjectMapper JSON =
+      JsonMapper.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build();
 
   private PackedFile() {}
 
@@ -58,6 +72,66 @@ public final class PackedFile {
     return writer.metadata(KEY, description.toString()).write(file);
   }
 
+  /**
+   * What some bytes of a file are for.
+   *
+   * @param group {@code embeddings} (the word, position and type matrices), {@code encoder} (the
+   *     six matrices of each layer), {@code head} (the classifier), {@code rest} (biases,
+   *     LayerNorms, pooler, everything else) or {@code file}
+   * @param part as {@link CompressedTensor.Part#id()}, or {@code header} for the group {@code file}
+   * @param bytes more than 0
+   */
+  public record Size(String group, String part, long bytes) {}
+
+  private static final Pattern EMBEDDING =
+      Pattern.compile("embeddings\\.(word|position|token_type)_embeddings\\.weight");
+
+  /**
+   * Where the bytes of a packed file are; they add up to its length.
+   *
+   * @param model what the file holds
+   * @param fileBytes its length, as {@link #write} returned it
+   */
+  public static List<Size> sizes(CompressedModel model, long fileBytes) {
+    final Map<String, Map<Part, Long>> groups = new LinkedHashMap<>();
+    List.of("embeddings", "encoder", "head", "rest")
+        .forEach(group -> groups.put(group, new EnumMap<>(Part.class)));
+    model
+        .tensors()
+        .forEach(
+            (name, tensor) ->
+                tensor
+                    .parts()
+                    .forEach(
+                        (part, bytes) -> groups.get(group(name)).merge(part, bytes, Long::sum)));
+    final List<Size> sizes = new ArrayList<>();
+    long header = fileBytes;
+    for (Map.Entry<String, Map<Part, Long>> group : groups.entrySet()) {
+      for (Map.Entry<Part, Long> part : group.getValue().entrySet()) {
+        if (part.getValue() > 0) {
+          sizes.add(new Size(group.getKey(), part.getKey().id(), part.getValue()));
+          header -= part.getValue();
+        }
+      }
+    }
+    if (header <= 0) {
+      throw new IllegalArgumentException(
+          "The model's parts have " + (fileBytes - header) + " bytes, its file " + fileBytes);
+    }
+    sizes.add(new Size("file", "header", header));
+    return sizes;
+  }
+
+  private static String group(String name) {
+    if (EMBEDDING.matcher(name).matches()) {
+      return "embeddings";
+    }
+    if (TensorSelector.isEncoderMatrix(name)) {
+      return "encoder";
+    }
+    return name.startsWith("classifier.") ? "head" : "rest";
+  }
+
   /** Whether a safetensors file was written by this class. */
   public static boolean isPacked(Path file) {
     try (SafetensorsFile opened = SafetensorsFile.open(file)) {
@@ -78,8 +152,8 @@ public final class PackedFile {
       final Map<String, CompressedTensor> tensors = new LinkedHashMap<>();
       description
           .path("tensors")
-          .fields()
-          .forEachRemaining(
+          .properties()
+          .forEach(
               field ->
                   tensors.put(
                       field.getKey(), tensor(file, field.getKey(), field.getValue(), entries)));
@@ -94,8 +168,12 @@ public final class PackedFile {
     }
     try {
       final JsonNode description = JSON.readTree(text);
-      final int version = description.path("version").asInt(-1);
-      if (version != VERSION || !description.path("tensors").isObject()) {
+      if (!description.path("version").isInt() || !description.path("tensors").isObject()) {
+        throw BantamException.badInput(
+            file + ": the metadata entry '" + KEY + "' lacks a version or the list of tensors.");
+      }
+      final int version = description.path("version").intValue();
+      if (version != VERSION) {
         throw BantamException.badInput(
             file
                 + " has packed layout version "
@@ -128,6 +206,21 @@ public final class PackedFile {
         continue;
       }
       final String suffix = stored.substring(owner.length());
+      if (!StoredEntry.isSuffix(suffix)) {
+        strangers.add("'" + stored + "'");
+        continue;
+      }
+      if (entry.getValue().bytes() > MAX_BYTES) {
+        throw BantamException.badInput(
+            file
+                + ": '"
+                + stored
+                + "' has "
+                + entry.getValue().bytes()
+                + " bytes, the most is "
+                + MAX_BYTES
+                + ".");
+      }
       found
           .computeIfAbsent(owner, o -> new TreeMap<>())
           .put(
@@ -137,23 +230,44 @@ public final class PackedFile {
     }
     if (!strangers.isEmpty()) {
       throw BantamException.badInput(
-          file + " holds entries of no described tensor: " + String.join(", ", strangers) + ".");
+          file
+              + " holds entries of no described tensor or no known part: "
+              + String.join(", ", strangers)
+              + ".");
     }
     return found;
   }
 
   private static CompressedTensor tensor(
       Path file, String name, JsonNode description, Map<String, Map<String, StoredEntry>> entries) {
-    final Map<String, String> attributes = new TreeMap<>();
-    description
-        .fields()
-        .forEachRemaining(field -> attributes.put(field.getKey(), field.getValue().asText()));
-    final String form = attributes.remove("form");
     try {
+      final Map<String, String> attributes = attributes(description);
+      final String form = attributes.remove("form");
+      if (form == null) {
+        throw BantamException.badInput("its description does not say its form.");
+      }
       return CompressedTensor.decode(form, attributes, entries.getOrDefault(name, Map.of()));
     } catch (BantamException e) {
       throw new BantamException(
           e.exitCode(), file + ": tensor '" + name + "': " + e.getMessage(), e);
     }
+  }
+
+  private static Map<String, String> attributes(JsonNode description) {
+    if (!description.isObject()) {
+      throw BantamException.badInput("its description is not a JSON object.");
+    }
+    final Map<String, String> attributes = new TreeMap<>();
+    description
+        .properties()
+        .forEach(
+            field -> {
+              if (!field.getValue().isTextual()) {
+                throw BantamException.badInput(
+                    "its attribute '" + field.getKey() + "' is not a text.");
+              }
+              attributes.put(field.getKey(), field.getValue().textValue());
+            });
+    return attributes;
   }
 }

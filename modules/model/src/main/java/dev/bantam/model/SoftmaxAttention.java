@@ -19,7 +19,8 @@ public final class SoftmaxAttention implements AttentionStrategy {
     final int n = head.length();
     final Matrix scores = head.saved();
     Blas.gemm(false, true, n, n, head.size(), 1f, head.query(), head.key(), 0f, scores);
-    final Matrix used = head.changesProbabilities() ? head.square(1) : scores;
+    final boolean changed = head.changesProbabilities();
+    final Matrix used = changed ? head.square(1) : scores;
     final int step = Scratch.tileRows(n);
     final float[] tile = head.tile(0, step * n);
     for (int r = 0; r < n; r += step) {
@@ -31,7 +32,7 @@ public final class SoftmaxAttention implements AttentionStrategy {
         head.kernels().softmax(tile, i * n, n, scale, null);
       }
       scores.data().write(scores.from() + r * n, tile, 0, rows * n);
-      if (used != scores) {
+      if (changed) {
         head.probabilities(tile, r, rows);
         head.dropout(tile, r, rows);
         used.data().write(used.from() + r * n, tile, 0, rows * n);
@@ -47,7 +48,8 @@ public final class SoftmaxAttention implements AttentionStrategy {
     final Matrix context = head.contextGradient();
     final Matrix gradient = head.square(0);
     Blas.gemm(false, true, n, n, head.size(), 1f, context, head.value(), 0f, gradient);
-    final Matrix used = head.changesProbabilities() ? head.square(1) : saved;
+    final boolean changed = head.changesProbabilities();
+    final Matrix used = changed ? head.square(1) : saved;
     final int step = Scratch.tileRows(n);
     final float[] tile = head.tile(0, step * n);
     final float[] probabilities = head.tile(1, step * n);
@@ -57,7 +59,7 @@ public final class SoftmaxAttention implements AttentionStrategy {
       final int rows = Math.min(step, n - r);
       gradient.data().read(gradient.from() + r * n, tile, 0, rows * n);
       saved.data().read(saved.from() + r * n, probabilities, 0, rows * n);
-      if (used != saved) {
+      if (changed) {
         System.arraycopy(probabilities, 0, again, 0, rows * n);
         head.probabilities(again, r, rows);
         head.dropout(again, r, rows);

@@ -12,18 +12,21 @@ import dev.bantam.compression.TensorSelector;
 import dev.bantam.compression.WeightErrors;
 import dev.bantam.tensor.Floats;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Removes the weights of smallest magnitude, without moving the others: the baseline of every
  * pruning method.
  *
  * @param selector the matrices that are pruned
- * @param sparsity share of their weights to zero, in [0, 1); round(sparsity * weights) exactly
+ * @param sparsity share of their weights to zero, in [0, 1): exactly rint(sparsity * weights) of
+ *     them, half to even, zeros that are there already included; never fewer than those
  * @param scope whether weights compete over all matrices or within each
  */
 public record MagnitudePruning(TensorSelector selector, double sparsity, Scope scope)
@@ -76,21 +79,34 @@ public record MagnitudePruning(TensorSelector selector, double sparsity, Scope s
   }
 
   @Override
+  public List<Forecast> forecast(Map<String, long[]> shapes) {
+    final List<Forecast> forecasts = new ArrayList<>();
+    for (String name : selector.select(shapes)) {
+      final long elements = shapes.get(name)[0] * shapes.get(name)[1];
+      forecasts.add(
+          new Forecast(
+              name,
+              describe() + " to " + Math.round(100 * sparsity) + " % zeros",
+              CompressedTensors.sparseBytes(elements, sparsity)));
+    }
+    return forecasts;
+  }
+
+  @Override
   public StepLog apply(CompressionState state) {
-    final Map<String, long[]> shapes = new LinkedHashMap<>();
-    state.weights().forEach((name, tensor) -> shapes.put(name, tensor.shape()));
+    final Map<String, long[]> shapes = state.shapes();
     final List<String> names = selector.select(shapes);
     final float[][] weights = new float[names.size()][];
     long total = 0;
     for (int i = 0; i < weights.length; i++) {
-      weights[i] = state.weight(names.get(i));
+      weights[i] = state.finiteWeight(names.get(i));
       total += weights[i].length;
     }
     if (scope == Scope.GLOBAL) {
-      SmallestMagnitudes.zero(weights, Math.round(total * sparsity));
+      SmallestMagnitudes.zero(weights, count(total));
     } else {
       for (float[] w : weights) {
-        SmallestMagnitudes.zero(new float[][] {w}, Math.round(w.length * sparsity));
+        SmallestMagnitudes.zero(new float[][] {w}, count(w.length));
       }
     }
     final List<StepLog.Entry> entries = new ArrayList<>();
@@ -100,20 +116,34 @@ public record MagnitudePruning(TensorSelector selector, double sparsity, Scope s
     return new StepLog("prune", "magnitude", entries);
   }
 
+  private long count(long weights) {
+    return (long) Math.rint(weights * sparsity);
+  }
+
+  /**
+   * The form of pruned weights: the codes they have, if an earlier step gave them some that can
+   * hold zeros; otherwise values, F32 so that none moves.
+   */
+  private static CompressedTensor form(Optional<CompressedTensor> before, INDArray pruned) {
+    return before
+        .flatMap(form -> CompressedTensors.withZeros(form, pruned))
+        .orElseGet(() -> CompressedTensors.cheapestSparse(pruned, SafetensorsType.F32));
+  }
+
   private StepLog.Entry store(CompressionState state, String name, long[] shape, float[] pruned) {
     final double error = WeightErrors.relative(state.weight(name), pruned);
-    final CompressedTensor form =
-        CompressedTensors.cheapestSparse(Floats.tensor(pruned, shape), SafetensorsType.F32);
+    final CompressedTensor form = form(state.form(name), Floats.tensor(pruned, shape));
     state.put(name, form);
     return new StepLog.Entry(
         name,
-        String.format(
-            Locale.ROOT,
-            "magnitude %s, stored as %s",
-            scope.name().toLowerCase(Locale.ROOT),
-            form.form()),
+        describe() + ", stored as " + form.form(),
+        OptionalInt.empty(),
         WeightErrors.sparsity(pruned),
         form.storedBytes(),
         error);
+  }
+
+  private String describe() {
+    return "magnitude, " + scope.name().toLowerCase(Locale.ROOT);
   }
 }

@@ -7,9 +7,9 @@ final class SmallestMagnitudes {
   private SmallestMagnitudes() {}
 
   /**
-   * Sets the {@code count} smallest magnitudes over all arrays to +0, lower positions first among
-   * equals (arrays in order, then elements in order). Zeros are the smallest, so weights that are
-   * zero already stay and count.
+   * Sets the {@code count} smallest magnitudes over all arrays to +0. Of equal ones at the
+   * threshold the first are kept (arrays in order, then elements in order), as SparseML does. Zeros
+   * are the smallest, so weights that are zero already stay and count.
    *
    * <p>For non-negative floats the order of values is that of their bits: two passes over the high
    * and the low 16 bits find the threshold without sorting.
@@ -45,11 +45,11 @@ final class SmallestMagnitudes {
       below += low[rest++];
     }
     final int threshold = bucket << 16 | rest;
-    long ties = count - below;
+    long kept = low[rest] - (count - below); // of those at the threshold
     for (float[] array : weights) {
       for (int i = 0; i < array.length; i++) {
         final int bits = magnitude(array[i]);
-        if (bits < threshold || (bits == threshold && ties-- > 0)) {
+        if (bits < threshold || (bits == threshold && kept-- <= 0)) {
           array[i] = 0f;
         }
       }

@@ -2,8 +2,6 @@ package dev.bantam.tensor;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 
 /**
  * Seeds of random draws, derived from the run's seed and what the draw is for, so that neither the
@@ -20,13 +18,7 @@ public final class Seeds {
    */
   public static long derive(long seed, String... purpose) {
     final String text = seed + "\n" + String.join("\n", purpose);
-    try {
-      final byte[] hash =
-          MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
-      return ByteBuffer.wrap(hash).getLong();
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("Every Java platform has SHA-256", e);
-    }
+    return ByteBuffer.wrap(Hashes.sha256().digest(text.getBytes(StandardCharsets.UTF_8))).getLong();
   }
 
   /** A well-mixed int from a seed and a step number, for counters inside hot loops. */

@@ -202,7 +202,7 @@ public final class FineTuner {
       best = earlier.get().best();
       optimizer.restore(earlier.get().optimizer());
     }
-    final long stepsPerEpoch = (train.size() + settings.batch() - 1) / settings.batch();
+    final long stepsPerEpoch = (train.size() + settings.batch() - 1L) / settings.batch();
     final long total = stepsPerEpoch * settings.epochs();
     final Schedule schedule = Schedule.linear(Math.round(total * settings.warmUp()), total);
     for (int epoch = epochs.size(); epoch < settings.epochs(); epoch++) {

@@ -46,6 +46,12 @@ public record FinetuneSettings(
 
   private static final double SMALLEST = 1e-12;
 
+  /** What an empty {@code finetune:} means: fine-tune, with every default. */
+  public static FinetuneSettings defaults() {
+    final Yaml.Mapping empty = new Yaml.Mapping(Position.START, List.of());
+    return read(new YamlSettings(empty, "finetune", new Problems("finetune")), true);
+  }
+
   /**
    * Reads {@code finetune:}; the one home of its defaults.
    *

@@ -1,5 +1,6 @@
 package dev.bantam.runner.experiment;
 
+import dev.bantam.tensor.Suggestions;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;

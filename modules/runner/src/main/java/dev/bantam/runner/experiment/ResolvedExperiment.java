@@ -54,6 +54,29 @@ public final class ResolvedExperiment {
     return YamlWriter.write(new Mapping(entries)).getBytes(StandardCharsets.UTF_8);
   }
 
+  /** The fine-tuning settings alone, as YAML in the same normal form. */
+  public static String finetune(Experiment<?> experiment) {
+    return YamlWriter.write(finetune(experiment.finetune()));
+  }
+
+  /** The evaluation settings alone, as YAML in the same normal form. */
+  public static String evaluate(Experiment<?> experiment) {
+    return YamlWriter.write(evaluate(experiment.evaluate()));
+  }
+
+  /** The steps of a variant alone, as YAML in the same normal form; empty if it has none. */
+  public static String steps(Variant<?> variant) {
+    return variant.steps().isEmpty()
+        ? ""
+        : YamlWriter.write(Mapping.of(new Entry("steps", resolvedSteps(variant))));
+  }
+
+  private static Sequence resolvedSteps(Variant<?> v) {
+    final List<ResolvedValue> steps = new ArrayList<>();
+    v.steps().forEach(s -> steps.add(Mapping.of(new Entry(s.step(), s.settings()))));
+    return new Sequence(steps);
+  }
+
   private static Mapping finetune(FinetuneSettings f) {
     final ResolvedValue examples =
         f.examples().isPresent() ? Number.of(f.examples().getAsInt()) : new Text("all");
@@ -74,9 +97,7 @@ public final class ResolvedExperiment {
     final List<Entry> entries = new ArrayList<>();
     entries.add(new Entry("name", new Text(v.name())));
     if (!v.steps().isEmpty()) {
-      final List<ResolvedValue> steps = new ArrayList<>();
-      v.steps().forEach(s -> steps.add(Mapping.of(new Entry(s.step(), s.settings()))));
-      entries.add(new Entry("steps", new Sequence(steps)));
+      entries.add(new Entry("steps", resolvedSteps(v)));
     }
     v.merge().ifPresent(m -> entries.add(new Entry("merge", m.settings())));
     entries.add(new Entry("seeds", Sequence.ofIntegers(v.seeds())));

@@ -1,9 +1,5 @@
 package dev.bantam.runner.experiment;
 
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -15,19 +11,11 @@ public final class Seeds {
   private Seeds() {}
 
   /**
-   * The first eight bytes, big-endian, of the SHA-256 of {@code seed} (eight bytes, big-endian)
-   * followed by {@code purpose} in UTF-8. Different purposes thus draw independently, in any order
-   * and on any thread.
+   * The seed of a purpose, see {@link dev.bantam.tensor.Seeds#derive}. Different purposes thus draw
+   * independently, in any order and on any thread.
    */
   public static long derive(long seed, String purpose) {
-    final byte[] words = purpose.getBytes(StandardCharsets.UTF_8);
-    final ByteBuffer input = ByteBuffer.allocate(Long.BYTES + words.length);
-    input.putLong(seed).put(words);
-    try {
-      return ByteBuffer.wrap(MessageDigest.getInstance("SHA-256").digest(input.array())).getLong();
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
-    }
+    return dev.bantam.tensor.Seeds.derive(seed, purpose);
   }
 
   /**

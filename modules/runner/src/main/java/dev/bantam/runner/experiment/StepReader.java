@@ -1,6 +1,7 @@
 package dev.bantam.runner.experiment;
 
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Suggestions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

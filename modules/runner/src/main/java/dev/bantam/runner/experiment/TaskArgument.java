@@ -2,6 +2,7 @@ package dev.bantam.runner.experiment;
 
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.Suggestions;
 import java.nio.file.Path;
 import java.util.List;
 

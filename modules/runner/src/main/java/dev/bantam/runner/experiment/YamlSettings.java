@@ -1,6 +1,7 @@
 package dev.bantam.runner.experiment;
 
 import dev.bantam.compression.Settings;
+import dev.bantam.tensor.Suggestions;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -196,7 +197,8 @@ final class YamlSettings implements Settings {
   }
 
   /** A whole number, or {@code word} for "no number", which is also the default. */
-  OptionalInt integerOr(String word, String key, int min, int max) {
+  @Override
+  public OptionalInt integerOr(String word, String key, int min, int max) {
     final Optional<Yaml> value = value(key);
     final boolean isWord =
         value.isEmpty() || (value.get() instanceof Yaml.Scalar s && s.text().equals(word));

@@ -1,0 +1,149 @@
+package dev.bantam.checkpoint;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.util.DefaultIndenter;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.bantam.checkpoint.Architecture.LayerShape;
+import dev.bantam.tensor.AtomicFiles;
+import java.nio.file.Path;
+import java.util.Locale;
+
+/**
+ * Writes everything of a model folder but the weights: {@code config.json}, {@code tokenizer.json},
+ * and for a sentence encoder the files of sentence-transformers. {@link HuggingFaceFolder} reads
+ * them back to the same architecture, head, pooling and longest input.
+ *
+ * <p>A head on the mean or the first token has no class in Hugging Face's library: such a folder
+ * names the labels and {@code bantam_pooling} but no class under {@code architectures}, so that
+ * nothing is loaded as what it is not.
+ */
+public final class HuggingFaceFiles {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private HuggingFaceFiles() {}
+
+  /**
+   * Writes the files into an existing folder; equal models give equal bytes.
+   *
+   * @throws IllegalArgumentException if layers differ in shape, which the format cannot say
+   * @throws dev.bantam.tensor.BantamException (bad input) if a file cannot be written
+   */
+  public static void write(Path folder, Checkpoint model) {
+    write(folder.resolve("config.json"), config(model));
+    model
+        .tokenizer()
+        .ifPresent(
+            tokenizer -> AtomicFiles.write(folder.resolve("tokenizer.json"), tokenizer.file()));
+    if (model.head().isEmpty() && model.pooling() != Pooling.POOLER) {
+      sentenceFiles(folder, model);
+    }
+  }
+
+  private static ObjectNode config(Checkpoint model) {
+    final Architecture a = model.architecture();
+    final LayerShape layer = a.layers().get(0);
+    if (!a.layers().stream().allMatch(layer::equals)) {
+      throw new IllegalArgumentException("config.json cannot say that layers differ in shape");
+    }
+    final ObjectNode config = JSON.createObjectNode();
+    architectures(model, config);
+    config
+        .put("model_type", a.modelType())
+        .put("vocab_size", a.vocabularySize())
+        .put("hidden_size", a.hiddenSize())
+        .put("num_hidden_layers", a.layers().size())
+        .put("num_attention_heads", a.hiddenSize() / a.headSize())
+        .put("intermediate_size", layer.ffnWidth())
+        .put("hidden_act", activation(a.activation()))
+        .put("max_position_embeddings", a.positions())
+        .put("type_vocab_size", a.tokenTypes())
+        .put("layer_norm_eps", a.layerNormEps())
+        .put("pad_token_id", a.padTokenId())
+        .put("position_embedding_type", "absolute")
+        .put("torch_dtype", "float32");
+    model.head().ifPresent(head -> head(head, config));
+    config
+        .put("bantam_pooling", model.pooling().name().toLowerCase(Locale.ROOT))
+        .put("bantam_normalize", model.normalize())
+        .put("bantam_max_length", model.maxLength());
+    return config;
+  }
+
+  private static void architectures(Checkpoint model, ObjectNode config) {
+    if (model.head().isEmpty()) {
+      config.putArray("architectures").add("BertModel");
+    } else if (model.pooling() == Pooling.POOLER) {
+      config.putArray("architectures").add("BertForSequenceClassification");
+    }
+  }
+
+  private static void head(Head head, ObjectNode config) {
+    final ObjectNode names = config.putObject("id2label");
+    final ObjectNode ids = config.putObject("label2id");
+    for (int i = 0; i < head.labels().size(); i++) {
+      names.put(Integer.toString(i), head.labels().get(i));
+      ids.put(head.labels().get(i), i);
+    }
+    config.put(
+        "problem_type",
+        switch (head.kind()) {
+          case SINGLE_LABEL -> "single_label_classification";
+          case MULTI_LABEL -> "multi_label_classification";
+          case REGRESSION -> "regression";
+        });
+  }
+
+  private static String activation(Architecture.Activation activation) {
+    return switch (activation) {
+      case GELU_ERF -> "gelu";
+      case GELU_TANH -> "gelu_new";
+      case RELU -> "relu";
+    };
+  }
+
+  private static void sentenceFiles(Path folder, Checkpoint model) {
+    final ArrayNode modules = JSON.createArrayNode();
+    module(modules, "", "Transformer");
+    module(modules, "1_Pooling", "Pooling");
+    if (model.normalize()) {
+      module(modules, "2_Normalize", "Normalize");
+    }
+    write(folder.resolve("modules.json"), modules);
+    write(
+        folder.resolve("sentence_bert_config.json"),
+        JSON.createObjectNode()
+            .put("max_seq_length", model.maxLength())
+            .put("do_lower_case", false));
+    final ObjectNode pooling =
+        JSON.createObjectNode()
+            .put("word_embedding_dimension", model.architecture().hiddenSize())
+            .put("pooling_mode_cls_token", model.pooling() == Pooling.CLS)
+            .put("pooling_mode_mean_tokens", model.pooling() == Pooling.MEAN);
+    AtomicFiles.createFolders(folder.resolve("1_Pooling"));
+    write(folder.resolve("1_Pooling").resolve("config.json"), pooling);
+  }
+
+  private static void module(ArrayNode modules, String path, String type) {
+    modules
+        .addObject()
+        .put("idx", modules.size() - 1)
+        .put("name", Integer.toString(modules.size() - 1))
+        .put("path", path)
+        .put("type", "sentence_transformers.models." + type);
+  }
+
+  private static void write(Path file, JsonNode json) {
+    final DefaultIndenter lines = new DefaultIndenter("  ", "\n");
+    final DefaultPrettyPrinter printer =
+        new DefaultPrettyPrinter().withObjectIndenter(lines).withArrayIndenter(lines);
+    try {
+      AtomicFiles.write(file, JSON.writer(printer).writeValueAsString(json) + "\n");
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("A tree of plain values is always written", e);
+    }
+  }
+}

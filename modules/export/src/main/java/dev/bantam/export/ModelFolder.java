@@ -1,0 +1,149 @@
+package dev.bantam.export;
+
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.HuggingFaceFiles;
+import dev.bantam.checkpoint.HuggingFaceFolder;
+import dev.bantam.checkpoint.Models;
+import dev.bantam.checkpoint.Progress;
+import dev.bantam.checkpoint.SafetensorsFile;
+import dev.bantam.checkpoint.SafetensorsWriter;
+import dev.bantam.checkpoint.WeightSource;
+import dev.bantam.compression.CompressedModel;
+import dev.bantam.compression.CompressedTensor;
+import dev.bantam.compression.DenseTensor;
+import dev.bantam.tensor.AtomicFiles;
+import dev.bantam.tensor.BantamException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * A model folder in Hugging Face layout with packed weights, and back.
+ *
+ * <p>{@code config.json}, {@code tokenizer.json}, {@code model.safetensors} and {@code README.md},
+ * the model card. If every tensor is stored dense, the folder opens in any tool that reads the
+ * layout; else Bantam reads it, following docs/formats.md.
+ */
+public final class ModelFolder {
+  /** Name of the weights' file. */
+  public static final String WEIGHTS = "model.safetensors";
+
+  /** Name of the model card. */
+  public static final String CARD = "README.md";
+
+  private ModelFolder() {}
+
+  /**
+   * Writes the files of a model into an existing folder.
+   *
+   * @param like architecture, head, pooling and tokenizer; its weights are not used
+   * @param weights what is stored
+   * @param card the model card, Markdown
+   */
+  public static SafetensorsWriter.Written write(
+      Path folder, Checkpoint like, CompressedModel weights, String card) {
+    describe(folder, like, card);
+    return PackedFile.write(weights, folder.resolve(WEIGHTS));
+  }
+
+  /**
+   * As {@link #write}, with the weights copied from a packed file.
+   *
+   * @param packed a file written by {@link PackedFile#write}
+   */
+  public static void copy(Path folder, Checkpoint like, Path packed, String card) {
+    describe(folder, like, card);
+    final Path target = folder.resolve(WEIGHTS);
+    try {
+      Files.copy(packed, target);
+    } catch (IOException e) {
+      throw BantamException.badInput(
+          "Cannot copy " + packed + " to " + target + ": " + e.getMessage() + ".", e);
+    }
+  }
+
+  private static void describe(Path folder, Checkpoint like, String card) {
+    HuggingFaceFiles.write(folder, like);
+    AtomicFiles.write(folder.resolve(CARD), card);
+  }
+
+  /** All weights of a model stored dense, float32. */
+  public static CompressedModel dense(Map<String, INDArray> weights) {
+    final Map<String, CompressedTensor> tensors = new LinkedHashMap<>();
+    weights.forEach((name, tensor) -> tensors.put(name, DenseTensor.float32(tensor)));
+    return new CompressedModel(tensors);
+  }
+
+  /** Whether a folder holds packed weights. */
+  public static boolean isPacked(Path folder) {
+    return Files.isRegularFile(folder.resolve(WEIGHTS))
+        && PackedFile.isPacked(folder.resolve(WEIGHTS));
+  }
+
+  /**
+   * Opens a model of any form: as {@link Models#open}, and packed folders restored to float32.
+   *
+   * @throws BantamException (bad input) if there is no such model, or it cannot be read
+   */
+  public static Checkpoint open(String model, Models.Options options) {
+    final Path folder = Models.isNamed(model) ? null : Models.path(model);
+    return folder != null && Files.isDirectory(folder) && isPacked(folder)
+        ? read(folder, options.progress())
+        : Models.open(model, options);
+  }
+
+  /**
+   * Reads a packed folder.
+   *
+   * @throws BantamException (bad input) naming everything that is wrong with it
+   */
+  public static Checkpoint read(Path folder, Progress progress) {
+    return HuggingFaceFolder.read(
+        folder, () -> new PackedWeights(folder.resolve(WEIGHTS)), progress);
+  }
+
+  /** The tensors of a packed file, each restored when it is asked for. */
+  private static final class PackedWeights implements WeightSource {
+    private final Path file;
+    private final CompressedModel model;
+
+    PackedWeights(Path file) {
+      this.file = file;
+      this.model = PackedFile.read(file);
+    }
+
+    @Override
+    public Set<String> names() {
+      return model.tensors().keySet();
+    }
+
+    @Override
+    public long[] shape(String name) {
+      return model.tensors().get(name).shape();
+    }
+
+    @Override
+    public String unreadableType(String name) {
+      return "";
+    }
+
+    @Override
+    public INDArray floats(String name) {
+      return model.tensors().get(name).dense();
+    }
+
+    @Override
+    public String sha256() {
+      return SafetensorsFile.sha256(file);
+    }
+
+    @Override
+    public void close() {
+      // the file was closed when it had been read
+    }
+  }
+}

@@ -1,0 +1,91 @@
+package dev.bantam.mixedprecision;
+
+/**
+ * The range of least squared error: clipping the few largest weights makes the steps between all
+ * others finer.
+ *
+ * <p>Tried are the whole range times 1 - i/100, i = 0, 1, ..., then factors around the best at a
+ * distance of up to 1/100; the first of equal errors stays, which is the widest. Every error is
+ * that of the stored weights: final rounding, scale in its stored type.
+ */
+final class ClipSearch {
+  /** Coarse candidates down to a hundredth of the range. */
+  static final int COARSE = 100;
+
+  /** Fine candidates on either side of the best coarse one, a thousandth apart. */
+  static final int FINE = 10;
+
+  private ClipSearch() {}
+
+  /**
+   * Share of the peak for codes -2^(bits-1)..2^(bits-1)-1 and the scale {@link ScaleRules#half}.
+   *
+   * @param w weights, finite; not modified
+   * @param coarse number of coarse candidates, 1..100
+   * @param fine number of fine candidates on either side, 0..10
+   * @return in (0, 1]
+   */
+  static float symmetric(
+      float[] w, int from, int n, int bits, ScaleType type, int coarse, int fine) {
+    final float peak = ScaleRules.peak(w, from, n);
+    final int low = -(1 << (bits - 1));
+    return leastError(
+        coarse,
+        fine,
+        (factor, limit) -> {
+          final float scale = ScaleRules.half(peak * factor, bits, type);
+          return IntegerCodes.squaredError(w, from, n, scale, 0, low, -low - 1, limit);
+        });
+  }
+
+  /**
+   * Share of both ends of the range for the scale {@link ScaleRules#affine} and its zero point.
+   *
+   * @see #symmetric
+   */
+  static float affine(float[] w, int from, int n, int bits, ScaleType type, int coarse, int fine) {
+    final float lowest = ScaleRules.lowest(w, from, n);
+    final float highest = ScaleRules.highest(w, from, n);
+    final int low = -(1 << (bits - 1));
+    return leastError(
+        coarse,
+        fine,
+        (factor, limit) -> {
+          final float scale = ScaleRules.affine(lowest * factor, highest * factor, bits, type);
+          final int zero = ScaleRules.zeroPoint(lowest * factor, scale, bits);
+          return IntegerCodes.squaredError(w, from, n, scale, zero, low, -low - 1, limit);
+        });
+  }
+
+  @FunctionalInterface
+  private interface Trial {
+    /** Error with this share of the range; anything from {@code limit} up if it is not less. */
+    double error(float factor, double limit);
+  }
+
+  private static float leastError(int coarse, int fine, Trial trial) {
+    float best = 1f;
+    int centre = 0;
+    double least = Double.POSITIVE_INFINITY;
+    for (int i = 0; i < coarse; i++) {
+      final float factor = (float) (1 - i / 100.0);
+      final double error = trial.error(factor, least);
+      if (error < least) {
+        least = error;
+        best = factor;
+        centre = i;
+      }
+    }
+    for (int j = fine; j >= -fine; j--) {
+      final float factor = (float) (1 - centre / 100.0 + j / 1000.0);
+      if (j != 0 && factor > 0f && factor <= 1f) {
+        final double error = trial.error(factor, least);
+        if (error < least) {
+          least = error;
+          best = factor;
+        }
+      }
+    }
+    return best;
+  }
+}

@@ -1,0 +1,35 @@
+package dev.bantam.report;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
+
+/**
+ * One step of a variant as it was carried out.
+ *
+ * @param step kind of the step, e.g. {@code prune} or {@code quantize}
+ * @param method name of the method
+ * @param settings a JSON object: the step's settings with all defaults; copied, and numbers in the
+ *     type that reading them from a file gives
+ * @param tensors in the order of the model's parameters
+ */
+public record StepRecord(
+    String step, String method, JsonNode settings, List<TensorRecord> tensors) {
+  static final String PRUNE = "prune";
+  static final String QUANTIZE = "quantize";
+
+  public StepRecord {
+    CellId.requireText("step", step);
+    CellId.requireText("method", method);
+    tensors = List.copyOf(tensors);
+    if (!settings.isObject()) {
+      throw new IllegalArgumentException("settings of step " + step + " is not a JSON object");
+    }
+    settings = Json.canonical(settings);
+  }
+
+  /** A copy. */
+  @Override
+  public JsonNode settings() {
+    return settings.deepCopy();
+  }
+}

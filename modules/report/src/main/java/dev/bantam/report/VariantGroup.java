@@ -1,0 +1,85 @@
+package dev.bantam.report;
+
+import dev.bantam.report.RunFolder.Cell;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.function.Function;
+
+/**
+ * The replicates of one variant: what becomes one row, one bar and one point.
+ *
+ * @param cells all of the same experiment, model, task and variant, by seed and draw; at least one
+ */
+record VariantGroup(List<Cell> cells) {
+  VariantGroup {
+    cells = List.copyOf(cells);
+  }
+
+  CellId id() {
+    return cells.get(0).record().cell();
+  }
+
+  /** The replicates that succeeded. */
+  List<CellResult> results() {
+    return cells.stream().flatMap(cell -> cell.record().result().stream()).toList();
+  }
+
+  int failed() {
+    return cells.size() - results().size();
+  }
+
+  Optional<String> metric() {
+    return results().stream().map(CellResult::primary).findFirst();
+  }
+
+  List<Double> values() {
+    return results().stream().map(CellResult::value).toList();
+  }
+
+  /** Mean over the replicates that succeeded. */
+  OptionalDouble mean(Function<CellResult, Double> of) {
+    return Statistics.mean(results().stream().map(of).toList());
+  }
+
+  /** Mean over the timed replicates that succeeded. */
+  OptionalDouble meanTime(Function<CellTimings, OptionalDouble> of) {
+    final List<Double> times = new ArrayList<>();
+    for (Cell cell : cells) {
+      if (cell.record().result().isPresent()) {
+        cell.timings().map(of).ifPresent(time -> time.ifPresent(times::add));
+      }
+    }
+    return Statistics.mean(times);
+  }
+
+  /** Mean over the replicates that have bits; empty if none has. */
+  OptionalDouble bits() {
+    final List<Double> bits = new ArrayList<>();
+    results().forEach(result -> result.bits().ifPresent(bits::add));
+    return Statistics.mean(bits);
+  }
+
+  /** Whether a step of that kind ran. */
+  boolean hasStep(String kind) {
+    return results().stream()
+        .flatMap(result -> result.steps().stream())
+        .anyMatch(step -> step.step().equals(kind));
+  }
+
+  /** Whether every replicate of this group is in the other one too, with the same result. */
+  boolean isRepeatedIn(VariantGroup other) {
+    return cells.stream().allMatch(cell -> other.cells.stream().anyMatch(c -> same(c, cell)));
+  }
+
+  private static boolean same(Cell a, Cell b) {
+    final CellId x = a.record().cell();
+    final CellId y = b.record().cell();
+    return x.seed() == y.seed()
+        && x.draw() == y.draw()
+        && x.split().equals(y.split())
+        && a.record().result().equals(b.record().result())
+        && a.record().error().equals(b.record().error());
+  }
+}

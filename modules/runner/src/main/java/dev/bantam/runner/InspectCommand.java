@@ -1,0 +1,113 @@
+package dev.bantam.runner;
+
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.Models;
+import dev.bantam.compression.CompressedTensor;
+import dev.bantam.compression.WeightErrors;
+import dev.bantam.export.ModelFolder;
+import dev.bantam.export.PackedFile;
+import dev.bantam.runner.run.Sources;
+import dev.bantam.tensor.Floats;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Parameters;
+
+/** {@code bantam inspect}. */
+@Command(
+    name = "inspect",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Versions.class,
+    description = "Show a model's tensors: stored form, bytes, zeros, outliers.")
+final class InspectCommand implements Callable<Integer> {
+  @Parameters(
+      paramLabel = "MODEL",
+      description = "A named model, a model folder, or an .onnx file.")
+  private String model;
+
+  @Mixin private Common common;
+
+  @Override
+  public Integer call() {
+    final Checkpoint checkpoint =
+        new Sources(Path.of(""), common.progress(), common.offline()).model(model);
+    final PrintStream out = System.out;
+    out.println(checkpoint.name() + ", from " + checkpoint.provenance().source());
+    out.println("licence " + checkpoint.provenance().licence());
+    architecture(checkpoint, out);
+    tensors(checkpoint, forms(), out);
+    return 0;
+  }
+
+  /** Stored forms by name; empty for models that are not packed. */
+  private Map<String, CompressedTensor> forms() {
+    if (Models.isNamed(model)) {
+      return Map.of();
+    }
+    final Path folder = Models.path(model);
+    return Files.isDirectory(folder) && ModelFolder.isPacked(folder)
+        ? PackedFile.read(folder.resolve(ModelFolder.WEIGHTS)).tensors()
+        : Map.of();
+  }
+
+  private static void architecture(Checkpoint checkpoint, PrintStream out) {
+    final var a = checkpoint.architecture();
+    out.printf(
+        Locale.ROOT,
+        "%s, %d layers, width %d, heads of %d, vocabulary %d, up to %d tokens, %s pooling%n",
+        a.modelType(),
+        a.layers().size(),
+        a.hiddenSize(),
+        a.headSize(),
+        a.vocabularySize(),
+        checkpoint.maxLength(),
+        checkpoint.pooling().name().toLowerCase(Locale.ROOT));
+    checkpoint.head().ifPresent(head -> out.println("head: " + head.labels()));
+  }
+
+  private static void tensors(
+      Checkpoint checkpoint, Map<String, CompressedTensor> forms, PrintStream out) {
+    out.printf(
+        Locale.ROOT,
+        "%n%-58s %-14s %-15s %12s %8s %10s %9s%n",
+        "tensor",
+        "shape",
+        "form",
+        "bytes",
+        "zeros",
+        "max |w|",
+        "kurtosis");
+    long elements = 0;
+    long stored = 0;
+    for (Map.Entry<String, INDArray> tensor : checkpoint.parameters().entrySet()) {
+      final CompressedTensor form = forms.get(tensor.getKey());
+      final float[] values = Floats.toArray(tensor.getValue());
+      final long bytes = form == null ? 4L * values.length : form.storedBytes();
+      elements += values.length;
+      stored += bytes;
+      out.printf(
+          Locale.ROOT,
+          "%-58s %-14s %-15s %,12d %7.2f%% %10.4f %9.2f%n",
+          tensor.getKey(),
+          Arrays.toString(tensor.getValue().shape()),
+          form == null ? "dense" : form.form(),
+          bytes,
+          100 * WeightErrors.sparsity(values),
+          WeightErrors.largest(values),
+          WeightErrors.kurtosis(values));
+    }
+    out.printf(
+        Locale.ROOT,
+        "%,d parameters, %,d bytes without headers, %.2f bits each%n",
+        elements,
+        stored,
+        8.0 * stored / elements);
+  }
+}

@@ -1,0 +1,29 @@
+package dev.bantam.runner;
+
+import dev.bantam.data.Task;
+import dev.bantam.runner.experiment.TaskArgument;
+import dev.bantam.runner.experiment.TaskSpec;
+import dev.bantam.runner.run.Sources;
+import dev.bantam.runner.run.StepCatalogue;
+import java.nio.file.Path;
+import picocli.CommandLine.Option;
+
+/** The task that a command works on. */
+final class TaskOption {
+  @Option(
+      names = "--task",
+      required = true,
+      paramLabel = "T",
+      description = "A named task, or a YAML file that holds what stands under 'task:'.")
+  private String task;
+
+  /** Opens the task; file names in a task file are relative to it. */
+  Task open(Common common) {
+    final TaskSpec spec = TaskArgument.parse(task, new StepCatalogue().tasks());
+    final Path base =
+        spec instanceof TaskSpec.Named || Path.of(task).getParent() == null
+            ? Path.of("")
+            : Path.of(task).getParent();
+    return new Sources(base, common.progress(), common.offline()).task(spec);
+  }
+}

@@ -1,0 +1,179 @@
+package dev.bantam.runner.run;
+
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.Progress;
+import dev.bantam.checkpoint.Tokenizer;
+import dev.bantam.data.Example;
+import dev.bantam.data.Examples;
+import dev.bantam.data.Split;
+import dev.bantam.data.Tokenized;
+import dev.bantam.data.TokenizedExample;
+import dev.bantam.model.EncoderModel;
+import dev.bantam.runner.experiment.FinetuneSettings;
+import dev.bantam.runner.experiment.Seeds;
+import dev.bantam.tensor.Floats;
+import dev.bantam.tensor.Workers;
+import dev.bantam.training.Evaluator;
+import dev.bantam.training.Evaluator.Evaluation;
+import dev.bantam.training.FineTuner;
+import dev.bantam.training.FineTuning;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * A subject ready for work: one live model, whose weights are replaced from cell to cell so that
+ * its memory is allocated once, and the texts, tokenized when first needed.
+ */
+final class Bench implements AutoCloseable {
+  private final Subject subject;
+  private final Workers workers;
+  private final Progress progress;
+  private final Tokenizer tokenizer;
+  private final EncoderModel model;
+  private final Map<Split, List<TokenizedExample>> evaluated = new EnumMap<>(Split.class);
+
+  /**
+   * @param subject its model has a tokenizer (checked before)
+   */
+  Bench(Subject subject, Workers workers, Progress progress) {
+    this.subject = subject;
+    this.workers = workers;
+    this.progress = progress;
+    this.tokenizer = subject.model().tokenizer().orElseThrow();
+    this.model = withHead(copy(subject.model().parameters()), 0L);
+  }
+
+  /** The checkpoint's weights as an encoder with the task's head; a fresh one if it has none. */
+  private EncoderModel withHead(Map<String, INDArray> weights, long seed) {
+    final Checkpoint source = subject.model();
+    if (subject.hasHead()) {
+      return new EncoderModel(
+          source.architecture(), source.head(), source.pooling(), weights, workers);
+    }
+    final EncoderModel encoder =
+        new EncoderModel(
+            source.architecture(), Optional.empty(), source.pooling(), weights, workers);
+    return FineTuner.withNewHead(encoder, subject.task().head(), source.pooling(), seed);
+  }
+
+  Subject subject() {
+    return subject;
+  }
+
+  Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  Workers workers() {
+    return workers;
+  }
+
+  /** The live model. */
+  EncoderModel model() {
+    return model;
+  }
+
+  /** Puts the source's weights into the live model, with a head drawn by the seed if need be. */
+  private void reset(long seed) {
+    load(withHead(subject.model().parameters(), seed).parameters());
+  }
+
+  /** Copies weights into the live model. */
+  void load(Map<String, INDArray> weights) {
+    model
+        .parameters()
+        .forEach(
+            (name, target) -> {
+              final Floats live = Floats.of(target);
+              live.copy(0, Floats.of(weights.get(name)), 0, live.length());
+            });
+  }
+
+  /** Another encoder of the same shape over these weights, which are not copied. */
+  EncoderModel encoder(Map<String, INDArray> weights) {
+    return new EncoderModel(model.architecture(), model.head(), model.pooling(), weights, workers);
+  }
+
+  /** Copies of tensors, by name. */
+  static Map<String, INDArray> copy(Map<String, INDArray> tensors) {
+    final Map<String, INDArray> copies = new LinkedHashMap<>();
+    tensors.forEach(
+        (name, t) -> {
+          final Floats copy = Floats.of(Nd4j.createUninitialized(t.dataType(), t.shape()));
+          copy.copy(0, Floats.of(t), 0, copy.length());
+          copies.put(name, copy.array());
+        });
+    return copies;
+  }
+
+  /** Frees tensors that nothing uses any more, instead of waiting for the garbage collector. */
+  static void free(Map<String, INDArray> tensors) {
+    tensors.values().forEach(t -> Floats.of(t).close());
+  }
+
+  /**
+   * Trains the live model from the source's weights.
+   *
+   * @param seed the run's seed, as written; examples are picked by it and all draws derived from it
+   * @return the epochs in order
+   */
+  List<FineTuner.Epoch> finetune(FinetuneSettings s, long seed, FineTuner.Resume resume) {
+    final long derived = Seeds.derive(seed, Seeds.FINETUNE);
+    reset(derived);
+    final FineTuning settings =
+        new FineTuning(
+            s.epochs(),
+            s.learningRate(),
+            s.batch(),
+            s.warmUp(),
+            s.weightDecay(),
+            s.dropout(),
+            s.clip(),
+            s.freeze());
+    return new FineTuner(model, subject.task(), settings, derived, workers, progress)
+        .run(train(s.examples(), seed), split(Split.TUNE), Optional.empty(), resume);
+  }
+
+  /** Training examples of a seed. */
+  private List<TokenizedExample> train(OptionalInt examples, long seed) {
+    final List<Example> all = subject.task().examples(Split.TRAIN);
+    return tokenize(examples.isPresent() ? Examples.select(all, examples.getAsInt(), seed) : all);
+  }
+
+  /** The examples of a split that is evaluated, no more than the limit. */
+  List<TokenizedExample> split(Split split) {
+    return evaluated.computeIfAbsent(
+        split,
+        s -> {
+          final List<Example> all = subject.task().examples(s);
+          return tokenize(all.subList(0, Math.min(all.size(), subject.limit())));
+        });
+  }
+
+  private List<TokenizedExample> tokenize(List<Example> examples) {
+    final ExecutorService executor = Executors.newFixedThreadPool(workers.threads());
+    try {
+      return Tokenized.of(tokenizer, examples, subject.model().maxLength(), executor);
+    } finally {
+      executor.shutdownNow();
+    }
+  }
+
+  /** Scores the live model. */
+  Evaluation evaluate(Split split, String what) {
+    return Evaluator.evaluate(model, subject.task(), split(split), what, progress);
+  }
+
+  @Override
+  public void close() {
+    free(model.parameters());
+  }
+}

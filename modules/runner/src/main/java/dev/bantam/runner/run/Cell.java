@@ -1,0 +1,51 @@
+package dev.bantam.runner.run;
+
+import dev.bantam.compression.Step;
+import dev.bantam.runner.experiment.Variant;
+import java.util.Locale;
+
+/**
+ * One result of an experiment: a variant of a subject for one seed and draw.
+ *
+ * @param subject model and task
+ * @param variant how the model is compressed; {@code dense} is the fine-tuned model itself
+ * @param seed the run's seed, as written
+ * @param draw replicate of random samples within the seed, from 1
+ * @param name name of its folder, unique within the experiment
+ */
+record Cell(Subject subject, Variant<Step> variant, long seed, int draw, String name) {
+  static Cell of(Subject subject, Variant<Step> variant, long seed, int draw, int draws) {
+    final String name =
+        String.join(
+            ".",
+            folderName(subject.model().name()),
+            folderName(subject.task().name()),
+            variant.name(),
+            "s" + seed + (draws > 1 && !isDense(variant) ? "d" + draw : ""));
+    return new Cell(subject, variant, seed, draw, name);
+  }
+
+  boolean isDense() {
+    return isDense(variant);
+  }
+
+  /** Cells of one experiment are equal if their names are; comparing models would be dear. */
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Cell cell && cell.name.equals(name);
+  }
+
+  @Override
+  public int hashCode() {
+    return name.hashCode();
+  }
+
+  private static boolean isDense(Variant<Step> variant) {
+    return variant.name().equals(Variant.DENSE);
+  }
+
+  /** Models and tasks may be named after files; keeps what is harmless in a folder's name. */
+  private static String folderName(String text) {
+    return text.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9_+-]+", "-");
+  }
+}

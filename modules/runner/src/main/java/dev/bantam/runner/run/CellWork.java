@@ -1,0 +1,210 @@
+package dev.bantam.runner.run;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.bantam.checkpoint.Progress;
+import dev.bantam.compression.CompressedModel;
+import dev.bantam.compression.CompressionState;
+import dev.bantam.compression.Step;
+import dev.bantam.compression.StepLog;
+import dev.bantam.data.Metric;
+import dev.bantam.data.Split;
+import dev.bantam.export.ModelFolder;
+import dev.bantam.export.PackedFile;
+import dev.bantam.report.CellRecord;
+import dev.bantam.report.CellResult;
+import dev.bantam.report.CellTimings;
+import dev.bantam.runner.experiment.EvaluateSettings;
+import dev.bantam.runner.experiment.Experiment;
+import dev.bantam.runner.experiment.FinetuneSettings;
+import dev.bantam.runner.experiment.ParsedStep;
+import dev.bantam.runner.experiment.Seeds;
+import dev.bantam.tensor.AtomicFiles;
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.Floats;
+import dev.bantam.training.Evaluator.Evaluation;
+import dev.bantam.training.FineTuner;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * The work of one cell, in its folder: make the model, write it, read it back, evaluate what was
+ * read. Each stage leaves a file that tells a later run that it is done.
+ */
+final class CellWork {
+  static final String FINETUNED = "finetune.json";
+  static final String RESULT = "result.json";
+  static final String TIMINGS = "timings.json";
+  private static final String RESUME = "resume.safetensors";
+
+  private final Cell cell;
+  private final CellKey key;
+  private final Path folder;
+  private final Bench bench;
+  private final Experiment<Step> experiment;
+  private final Split split;
+  private final Progress progress;
+
+  /**
+   * @param folder exists, belongs to this key, and may hold what an earlier try got done
+   */
+  CellWork(Cell cell, CellKey key, Path folder, Bench bench, Prepared prepared, Progress progress) {
+    this.cell = cell;
+    this.key = key;
+    this.folder = folder;
+    this.bench = bench;
+    this.experiment = prepared.experiment();
+    this.split = prepared.split();
+    this.progress = progress;
+  }
+
+  /** The fine-tuned model: trained unless it fits already, then evaluated. */
+  CellRecord dense() {
+    if (!Files.isRegularFile(folder.resolve(FINETUNED))) {
+      finetune();
+    }
+    final double seconds = Json.read(folder.resolve(TIMINGS)).path("finetune_seconds").asDouble(-1);
+    final CompressedModel stored = PackedFile.read(folder.resolve(ModelFolder.WEIGHTS));
+    return evaluate(
+        stored, List.of(), 0, seconds < 0 ? OptionalDouble.empty() : OptionalDouble.of(seconds));
+  }
+
+  private void finetune() {
+    final FinetuneSettings settings = experiment.finetune();
+    final ObjectNode log = Json.object();
+    final ObjectNode timings = Json.object();
+    final boolean train =
+        settings.when() == FinetuneSettings.When.ALWAYS || !cell.subject().hasHead();
+    log.put("finetuned", train);
+    if (train) {
+      final long start = System.nanoTime();
+      final ArrayNode epochs = log.putArray("epochs");
+      for (FineTuner.Epoch epoch :
+          bench.finetune(settings, cell.seed(), new SavedTraining(folder.resolve(RESUME)))) {
+        epochs
+            .addObject()
+            .put("number", epoch.number())
+            .put("training_loss", epoch.loss())
+            .put("tune_" + cell.subject().task().metric().id(), epoch.tune());
+      }
+      timings.put("finetune_seconds", seconds(start));
+    } else {
+      bench.load(cell.subject().model().parameters());
+    }
+    PackedFile.write(
+        ModelFolder.dense(bench.model().parameters()), folder.resolve(ModelFolder.WEIGHTS));
+    Json.write(folder.resolve(TIMINGS), timings);
+    Json.write(folder.resolve(FINETUNED), log);
+  }
+
+  /**
+   * A compressed model.
+   *
+   * @param fineTuned weights of the seed's dense cell; not changed
+   */
+  CellRecord compressed(Map<String, INDArray> fineTuned, OptionalDouble finetuneSeconds) {
+    final long start = System.nanoTime();
+    final Map<String, INDArray> weights = Bench.copy(fineTuned);
+    final CompressionState state =
+        new CompressionState(weights, Seeds.ofDraw(cell.seed(), cell.draw()), bench.workers());
+    final List<StepLog> logs = new ArrayList<>();
+    for (ParsedStep<Step> step : cell.variant().steps()) {
+      progress.message(cell.name() + ": " + step.step() + " by " + step.method());
+      logs.add(step.value().apply(state));
+    }
+    final Path file = folder.resolve(ModelFolder.WEIGHTS);
+    PackedFile.write(state.finish(), file);
+    final CompressedModel stored = PackedFile.read(file);
+    requireSame(weights, stored);
+    Bench.free(weights);
+    return evaluate(stored, logs, seconds(start), finetuneSeconds);
+  }
+
+  /**
+   * The file must give exactly what the steps computed, or the results would be another model's.
+   */
+  private void requireSame(Map<String, INDArray> computed, CompressedModel stored) {
+    final Map<String, INDArray> read = stored.dense();
+    computed.forEach(
+        (name, tensor) -> {
+          if (!Arrays.equals(Floats.toArray(tensor), Floats.toArray(read.get(name)))) {
+            throw new IllegalStateException(
+                cell.name() + ": '" + name + "' read back differs from what was written");
+          }
+        });
+    Bench.free(read);
+  }
+
+  private CellRecord evaluate(
+      CompressedModel stored,
+      List<StepLog> logs,
+      double compressSeconds,
+      OptionalDouble finetuneSeconds) {
+    final Map<String, INDArray> weights = stored.dense();
+    bench.load(weights);
+    final long start = System.nanoTime();
+    final Evaluation evaluation =
+        bench.evaluate(split, "Evaluating " + cell.name() + " on " + split.id());
+    final double evaluateSeconds = seconds(start);
+    final OptionalDouble latency =
+        experiment.evaluate().latency().isPresent()
+            ? OptionalDouble.of(latency(experiment.evaluate().latency().get()))
+            : OptionalDouble.empty();
+    final Path file = folder.resolve(ModelFolder.WEIGHTS);
+    final CellResult result =
+        new CellResult(
+            cell.subject().task().metric().id(),
+            metrics(evaluation),
+            bench.split(split).size(),
+            Records.size(stored, weights, file),
+            Records.sparsity(weights),
+            Records.bits(logs, weights),
+            Records.steps(cell.variant().steps(), logs),
+            List.of());
+    Bench.free(weights);
+    final CellRecord record =
+        CellRecord.ok(Records.id(experiment, cell, split), key.sha256(), result);
+    new CellTimings(compressSeconds, evaluateSeconds, finetuneSeconds, latency)
+        .write(folder.resolve(TIMINGS));
+    AtomicFiles.delete(folder.resolve(RESUME));
+    record.write(folder.resolve(RESULT));
+    return record;
+  }
+
+  private Map<String, Double> metrics(Evaluation evaluation) {
+    final Map<String, Double> metrics = new LinkedHashMap<>();
+    for (Map.Entry<Metric, Double> metric : evaluation.metrics().entrySet()) {
+      if (!Double.isFinite(metric.getValue())) {
+        throw new BantamException(
+            ExitCode.BAD_FILE,
+            cell.name()
+                + ": "
+                + metric.getKey().id()
+                + " on "
+                + split.id()
+                + " is "
+                + metric.getValue()
+                + ": the model's outputs are no numbers any more. Compress it less, or fine-tune"
+                + " with a lower learning rate.");
+      }
+      metrics.put(metric.getKey().id(), metric.getValue());
+    }
+    return metrics;
+  }
+
+  private double latency(EvaluateSettings.Latency shape) {
+    return Latency.medianMilliseconds(bench.model(), shape.batch(), shape.length());
+  }
+
+  private static double seconds(long start) {
+    return (System.nanoTime() - start) / 1e9;
+  }
+}

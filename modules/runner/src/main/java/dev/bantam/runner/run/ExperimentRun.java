@@ -1,0 +1,401 @@
+package dev.bantam.runner.run;
+
+import dev.bantam.checkpoint.SafetensorsFile;
+import dev.bantam.compression.Step;
+import dev.bantam.export.ModelFolder;
+import dev.bantam.export.PackedFile;
+import dev.bantam.report.CellRecord;
+import dev.bantam.report.CellResult;
+import dev.bantam.report.CellTimings;
+import dev.bantam.runner.experiment.Experiment;
+import dev.bantam.runner.experiment.ResolvedExperiment;
+import dev.bantam.tensor.AtomicFiles;
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.Workers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * Runs an experiment in its folder: finished cells are reused, half ones go on, the others are
+ * computed.
+ *
+ * <p>A cell is made in {@code cells/.NAME.work} and renamed to {@code cells/NAME} when its result
+ * is there, so a cell without a leading dot is always whole.
+ */
+public final class ExperimentRun {
+  static final String CELLS = "cells";
+  private static final String WORK = ".work";
+
+  /** Names of {@link AtomicFiles#temporary}. */
+  private static final Pattern TEMPORARY =
+      Pattern.compile("\\.[0-9a-f-]{36}" + Pattern.quote(AtomicFiles.TEMPORARY));
+
+  private final Prepared prepared;
+  private final Experiment<Step> experiment;
+  private final RunOptions options;
+  private final ConsoleProgress progress;
+  private final Path folder;
+  private final Keys keys;
+  private final Map<Cell, CellRecord> records = new LinkedHashMap<>();
+  private Bench bench;
+  private ExitCode worst = ExitCode.OK;
+  private int reused;
+
+  /**
+   * @param folder the run folder; new, empty, or of an earlier run
+   */
+  public ExperimentRun(Prepared prepared, RunOptions options, Path folder) {
+    this.prepared = prepared;
+    this.experiment = prepared.experiment();
+    this.options = options;
+    this.progress = options.progress();
+    this.folder = folder;
+    this.keys = new Keys(prepared);
+  }
+
+  /**
+   * What came of a run.
+   *
+   * @param cells number of cells
+   * @param reused how many were there already
+   * @param failed messages of cells that failed
+   * @param code the smallest exit code of their errors; OK if none failed
+   */
+  public record Outcome(int cells, int reused, List<String> failed, ExitCode code) {}
+
+  /**
+   * Refuses a folder that holds something else.
+   *
+   * @throws BantamException (resume mismatch) if the folder is neither empty nor a run's
+   */
+  public static void requireUsable(Path folder) {
+    if (!Files.exists(folder)) {
+      return;
+    }
+    if (!Files.isDirectory(folder)) {
+      throw new BantamException(
+          ExitCode.RESUME_MISMATCH, folder + " is a file. Choose a folder for the run with -o.");
+    }
+    try (Stream<Path> content = Files.list(folder)) {
+      final List<Path> found = content.toList();
+      final boolean ours =
+          Files.exists(folder.resolve(ResolvedExperiment.FILE_NAME))
+              || found.stream().allMatch(f -> f.getFileName().toString().startsWith("."));
+      if (!ours) {
+        throw new BantamException(
+            ExitCode.RESUME_MISMATCH,
+            folder
+                + " is not empty and was not written by a run. Choose another folder with -o, or"
+                + " empty it.");
+      }
+    } catch (IOException e) {
+      throw BantamException.badInput("Cannot list " + folder + ": " + e + ".", e);
+    }
+  }
+
+  /** Marks a new folder as a run's, so that a run killed from here on can go on. */
+  static void claim(Prepared prepared, Path folder) {
+    final Path file = folder.resolve(ResolvedExperiment.FILE_NAME);
+    if (!Files.exists(file)) {
+      AtomicFiles.write(file, ResolvedExperiment.write(prepared.experiment()));
+    }
+  }
+
+  /**
+   * Refuses cells of other settings before anything is computed or written, as far as keys are
+   * known by then: those of compressed cells are where the dense cell is finished.
+   *
+   * @throws BantamException (resume mismatch) naming all of them and what differs
+   */
+  void requireSameSettings() {
+    if (options.force()) {
+      return; // each is announced and computed again in its turn
+    }
+    final Failures mismatches = new Failures();
+    for (Cell cell : prepared.cells()) {
+      final Path dense = cellFolder(prepared.dense(cell));
+      if (cell.isDense()) {
+        usable(cell, keys.dense(cell), mismatches);
+      } else if (Files.isRegularFile(dense.resolve(CellWork.RESULT))) {
+        final CellRecord record = CellRecord.read(dense.resolve(CellWork.RESULT));
+        if (record.key().equals(keys.dense(prepared.dense(cell)).sha256())
+            && record.result().isPresent()) {
+          usable(cell, keys.compressed(cell, record), mismatches);
+        }
+      }
+    }
+    mismatches.throwIfAny();
+  }
+
+  /** Works on all cells in order and returns when none is left. */
+  public Outcome cells() {
+    AtomicFiles.createFolders(folder.resolve(CELLS));
+    removeTemporaries();
+    AtomicFiles.write(
+        folder.resolve(ResolvedExperiment.FILE_NAME), ResolvedExperiment.write(experiment));
+    final Failures mismatches = new Failures();
+    final List<String> failed = new ArrayList<>();
+    try (Workers workers = new Workers(options.threads())) {
+      for (Subject subject : prepared.subjects()) {
+        for (long seed : experiment.seeds()) {
+          ofSeed(subject, seed, workers, mismatches, failed);
+        }
+      }
+    } finally {
+      closeBench();
+    }
+    mismatches.throwIfAny();
+    return new Outcome(prepared.cells().size(), reused, List.copyOf(failed), worst);
+  }
+
+  /** The bench of a subject, made when the first cell needs it. */
+  private Bench bench(Subject subject, Workers workers) {
+    if (bench == null || bench.subject() != subject) {
+      closeBench();
+      bench = new Bench(subject, workers, progress);
+    }
+    return bench;
+  }
+
+  private void closeBench() {
+    if (bench != null) {
+      bench.close();
+      bench = null;
+    }
+  }
+
+  private void ofSeed(
+      Subject subject, long seed, Workers workers, Failures mismatches, List<String> failed) {
+    final List<Cell> cells =
+        prepared.cells().stream().filter(c -> c.subject() == subject && c.seed() == seed).toList();
+    final Cell dense = cells.get(0);
+    final Map<String, INDArray> fineTuned = new LinkedHashMap<>();
+    try {
+      final boolean there =
+          one(dense, keys.dense(dense), mismatches, failed, f -> work(dense, f, workers).dense());
+      for (Cell cell : cells.subList(1, cells.size())) {
+        if (!there) {
+          failed.add(cell.name() + ": not tried, because " + dense.name() + " failed");
+          continue;
+        }
+        one(
+            cell,
+            keys.compressed(cell, records.get(dense)),
+            mismatches,
+            failed,
+            f -> {
+              if (fineTuned.isEmpty()) {
+                fineTuned.putAll(PackedFile.read(weights(dense)).dense());
+              }
+              return work(cell, f, workers).compressed(fineTuned, finetuneSeconds(dense));
+            });
+      }
+    } finally {
+      Bench.free(fineTuned);
+    }
+  }
+
+  private CellWork work(Cell cell, Path workFolder, Workers workers) {
+    final CellKey key =
+        cell.isDense()
+            ? keys.dense(cell)
+            : keys.compressed(cell, records.get(prepared.dense(cell)));
+    return new CellWork(cell, key, workFolder, bench(cell.subject(), workers), prepared, progress);
+  }
+
+  private Path cellFolder(Cell cell) {
+    return folder.resolve(CELLS).resolve(cell.name());
+  }
+
+  private Path workFolder(Cell cell) {
+    return cellFolder(cell).resolveSibling("." + cell.name() + WORK);
+  }
+
+  /** The packed weights of a finished cell. */
+  Path weights(Cell cell) {
+    return cellFolder(cell).resolve(ModelFolder.WEIGHTS);
+  }
+
+  private OptionalDouble finetuneSeconds(Cell dense) {
+    return CellTimings.read(cellFolder(dense).resolve(CellWork.TIMINGS)).finetuneSeconds();
+  }
+
+  /** What makes a cell's record in its work folder. */
+  private interface Work {
+    CellRecord in(Path workFolder);
+  }
+
+  /** One cell: reused, refused, computed or failed. */
+  private boolean one(Cell cell, CellKey key, Failures mismatches, List<String> failed, Work work) {
+    final Path done = cellFolder(cell);
+    final Path half = workFolder(cell);
+    if (!usable(cell, key, mismatches)) {
+      return false;
+    }
+    if (Files.isRegularFile(done.resolve(CellWork.RESULT))) {
+      final CellRecord record = CellRecord.read(done.resolve(CellWork.RESULT));
+      if (record.result().isPresent()) {
+        requireIntact(cell, key, record);
+        records.put(cell, record);
+        reused++;
+        announce(cell, record, "reused");
+        return true;
+      }
+    }
+    discard(done); // a failed cell gets another try, and so does one whose record is gone
+    AtomicFiles.createFolders(half);
+    key.write(half);
+    CellRecord record;
+    String error = "";
+    try {
+      record = work.in(half);
+    } catch (BantamException e) {
+      if (e.exitCode() == ExitCode.INTERRUPTED) {
+        throw e;
+      }
+      error = e.getMessage();
+      if (worst == ExitCode.OK || e.exitCode().code() < worst.code()) {
+        worst = e.exitCode();
+      }
+      record =
+          CellRecord.failed(Records.id(experiment, cell, prepared.split()), key.sha256(), error);
+      AtomicFiles.delete(half);
+      AtomicFiles.createFolders(half);
+      key.write(half);
+      record.write(half.resolve(CellWork.RESULT));
+    }
+    AtomicFiles.move(half, done);
+    if (!error.isEmpty()) {
+      failed.add(cell.name() + ": " + error);
+      progress.message(cell.name() + " FAILED: " + error);
+      return false;
+    }
+    records.put(cell, record);
+    announce(cell, record, "");
+    return true;
+  }
+
+  /** Whether both folders of a cell may be used; a failed one holds nothing worth keeping. */
+  private boolean usable(Cell cell, CellKey key, Failures mismatches) {
+    final Path record = cellFolder(cell).resolve(CellWork.RESULT);
+    final boolean failed =
+        Files.isRegularFile(record) && CellRecord.read(record).result().isEmpty();
+    return (failed || usable(cellFolder(cell), key, mismatches))
+        & usable(workFolder(cell), key, mismatches);
+  }
+
+  /** Whether a cell's folder may be used: it is not there, or has the same key. */
+  private boolean usable(Path cell, CellKey key, Failures mismatches) {
+    if (!Files.isRegularFile(cell.resolve(CellKey.FILE))) {
+      return true;
+    }
+    final List<String> differences = key.differences(CellKey.read(cell));
+    if (differences.isEmpty()) {
+      return true;
+    }
+    if (options.force()) {
+      progress.message("Computing again, because settings changed: " + cell.getFileName());
+      discard(cell);
+      return true;
+    }
+    mismatches.collect(
+        () -> {
+          throw new BantamException(
+              ExitCode.RESUME_MISMATCH,
+              cell
+                  + " was made with other settings: "
+                  + String.join("; ", differences)
+                  + ". Choose another folder with -o, or compute it again with --force.");
+        });
+    return false;
+  }
+
+  /** Deletes a cell's folder, which is gone at once: a kill leaves no part under its name. */
+  private static void discard(Path cell) {
+    if (Files.exists(cell)) {
+      final Path temporary = AtomicFiles.temporary(cell);
+      AtomicFiles.move(cell, temporary);
+      AtomicFiles.delete(temporary);
+    }
+  }
+
+  /** A reused cell must still have the weights that its record was measured on. */
+  private void requireIntact(Cell cell, CellKey key, CellRecord record) {
+    if (!record.key().equals(key.sha256())) {
+      throw BantamException.badInput(
+          cellFolder(cell).resolve(CellWork.RESULT)
+              + " does not belong to the cell's key. Delete the folder "
+              + cellFolder(cell)
+              + " and run again.");
+    }
+    final String recorded = record.result().orElseThrow().size().sha256();
+    if (!Files.isRegularFile(weights(cell))
+        || !SafetensorsFile.sha256(weights(cell)).equals(recorded)) {
+      throw BantamException.badInput(
+          weights(cell)
+              + " is missing or is not the file that was measured. Delete the folder "
+              + cellFolder(cell)
+              + " and run again.");
+    }
+  }
+
+  /** Deletes what a killed run left half written, anywhere in the run folder. */
+  private void removeTemporaries() {
+    final List<Path> found;
+    try (Stream<Path> files = Files.walk(folder)) {
+      found = files.filter(f -> TEMPORARY.matcher(f.getFileName().toString()).matches()).toList();
+    } catch (IOException e) {
+      throw BantamException.badInput("Cannot list " + folder + ": " + e + ".", e);
+    }
+    found.forEach(AtomicFiles::delete);
+  }
+
+  private void announce(Cell cell, CellRecord record, String how) {
+    final CellResult result = record.result().orElseThrow();
+    final CellRecord dense = records.get(prepared.dense(cell));
+    final String recovery =
+        cell.isDense()
+            ? ""
+            : String.format(
+                Locale.ROOT,
+                " (%.1f %% of dense)",
+                100 * result.value() / dense.result().orElseThrow().value());
+    progress.message(
+        String.format(
+            Locale.ROOT,
+            "[%d/%d] %s, seed %d: %s %.4f%s, %.1f MB%s",
+            prepared.cells().indexOf(cell) + 1,
+            prepared.cells().size(),
+            cell.variant().name(),
+            cell.seed(),
+            result.primary(),
+            result.value(),
+            recovery,
+            result.size().bytes() / 1e6,
+            how.isEmpty() ? "" : ", " + how));
+  }
+
+  /** Records of the finished cells, in the order of work. */
+  Map<Cell, CellRecord> records() {
+    return records;
+  }
+
+  Path folder() {
+    return folder;
+  }
+
+  Prepared prepared() {
+    return prepared;
+  }
+}

@@ -1,0 +1,79 @@
+package dev.bantam.runner.run;
+
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.data.Examples;
+import dev.bantam.data.Split;
+import dev.bantam.data.Task;
+import dev.bantam.report.CellRecord;
+import dev.bantam.runner.experiment.ResolvedExperiment;
+import dev.bantam.tensor.Hashes;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** Makes the keys of an experiment's cells. */
+final class Keys {
+  private final Prepared prepared;
+  private final Map<Task, Map<String, String>> hashes = new HashMap<>(); // looked up only
+
+  Keys(Prepared prepared) {
+    this.prepared = prepared;
+  }
+
+  /** The key of a dense cell: model, data and fine-tuning. */
+  CellKey dense(Cell cell) {
+    final Map<String, String> fields = common(cell);
+    final Checkpoint model = cell.subject().model();
+    fields.put("model_sha256", model.provenance().sha256());
+    fields.put("pooling", model.pooling().name());
+    fields.put("max_length", Integer.toString(model.maxLength()));
+    fields.put("tokenizer_sha256", model.tokenizer().map(t -> Hashes.of(t.file())).orElse("none"));
+    fields.putAll(data(cell.subject().task()));
+    fields.put("finetune", ResolvedExperiment.finetune(prepared.experiment()));
+    return new CellKey(fields);
+  }
+
+  /**
+   * The key of a compressed cell: the dense model it starts from, and the steps.
+   *
+   * @param dense the record of the seed's dense cell
+   */
+  CellKey compressed(Cell cell, CellRecord dense) {
+    final Map<String, String> fields = common(cell);
+    fields.put("draw", Integer.toString(cell.draw()));
+    fields.put("dense_key", dense.key());
+    fields.put("dense_sha256", dense.result().orElseThrow().size().sha256());
+    fields.put("steps", ResolvedExperiment.steps(cell.variant()));
+    return new CellKey(fields);
+  }
+
+  private Map<String, String> common(Cell cell) {
+    final Map<String, String> fields = new LinkedHashMap<>();
+    fields.put("bantam", Version.TEXT);
+    fields.put("experiment", prepared.experiment().name());
+    fields.put("model", cell.subject().model().name());
+    fields.put("task", cell.subject().task().name());
+    fields.put("variant", cell.variant().name());
+    fields.put("seed", Long.toString(cell.seed()));
+    fields.put("evaluate", ResolvedExperiment.evaluate(prepared.experiment()));
+    fields.put(
+        "evaluated_examples",
+        Integer.toString(
+            Math.min(
+                cell.subject().limit(), cell.subject().task().examples(prepared.split()).size())));
+    return fields;
+  }
+
+  private Map<String, String> data(Task task) {
+    return hashes.computeIfAbsent(
+        task,
+        t -> {
+          final Map<String, String> fields = new LinkedHashMap<>();
+          for (Split split : Split.values()) {
+            fields.put(split.id() + "_sha256", Examples.sha256(t.examples(split)));
+          }
+          fields.put("labels", String.join(",", t.labels()));
+          return fields;
+        });
+  }
+}

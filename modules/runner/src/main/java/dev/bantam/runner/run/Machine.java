@@ -1,0 +1,134 @@
+package dev.bantam.runner.run;
+
+import com.sun.management.OperatingSystemMXBean;
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Blas;
+import dev.bantam.tensor.Floats;
+import dev.bantam.tensor.NativeRuntime;
+import dev.bantam.tensor.Workers;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.OptionalLong;
+
+/** Facts about this machine. */
+public final class Machine {
+  private static final int ROWS = 512;
+  private static final int INNER = 384;
+  private static final int COLUMNS = 1536;
+  private static final long PROBE_NANOS = 200_000_000L;
+
+  private Machine() {}
+
+  /** Bytes of memory of the machine, or of the container that the JVM sees. */
+  public static long memoryBytes() {
+    return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+        .getTotalMemorySize();
+  }
+
+  /** Bytes that can be written where the nearest existing parent of a path lies. */
+  public static long freeDiskBytes(Path path) {
+    Path at = path.toAbsolutePath();
+    while (at != null && !Files.exists(at)) {
+      at = at.getParent();
+    }
+    try {
+      return Files.getFileStore(at).getUsableSpace();
+    } catch (IOException e) {
+      throw BantamException.badInput("Cannot tell the free space of " + at + ": " + e + ".", e);
+    }
+  }
+
+  /** The processor's name, or what the JVM knows of it. */
+  public static String processor() {
+    return NativeRuntime.cpuInfo().getOrDefault("model name", System.getProperty("os.arch"));
+  }
+
+  /** The largest resident memory of this process so far, where the system tells (Linux). */
+  public static OptionalLong peakMemoryBytes() {
+    final Path status = Path.of("/proc/self/status");
+    if (!Files.isReadable(status)) {
+      return OptionalLong.empty();
+    }
+    try (var lines = Files.lines(status)) {
+      return lines
+          .filter(line -> line.startsWith("VmHWM:"))
+          .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("[^0-9]", "")))
+          .findFirst();
+    } catch (IOException e) {
+      return OptionalLong.empty();
+    }
+  }
+
+  /**
+   * Measures matrix products of the encoder's shape on all workers, for about a fifth of a second.
+   *
+   * @return 10^9 floating point operations a second over all threads together
+   */
+  public static double gigaflops(Workers workers) {
+    final int pieces = workers.threads();
+    final Floats[][] operands = new Floats[pieces][];
+    for (int i = 0; i < pieces; i++) {
+      operands[i] =
+          new Floats[] {
+            Floats.zeros(ROWS, INNER), Floats.zeros(COLUMNS, INNER), Floats.zeros(ROWS, COLUMNS)
+          };
+      operands[i][0].fill(0, ROWS * INNER, 0.5f);
+      operands[i][1].fill(0, COLUMNS * INNER, 0.25f);
+    }
+    final long[] products = new long[pieces];
+    final Workers.Piece piece =
+        (index, worker) -> {
+          final Floats[] o = operands[index];
+          final long until = System.nanoTime() + PROBE_NANOS;
+          while (System.nanoTime() < until) {
+            Blas.gemm(
+                false,
+                true,
+                ROWS,
+                COLUMNS,
+                INNER,
+                1f,
+                new Blas.Matrix(o[0], 0, INNER),
+                new Blas.Matrix(o[1], 0, INNER),
+                0f,
+                new Blas.Matrix(o[2], 0, COLUMNS));
+            products[index]++;
+          }
+        };
+    workers.run(pieces, piece); // the first products wake the processor up
+    java.util.Arrays.fill(products, 0);
+    final long start = System.nanoTime();
+    workers.run(pieces, piece);
+    final double seconds = (System.nanoTime() - start) / 1e9;
+    long done = 0;
+    for (long p : products) {
+      done += p;
+    }
+    for (Floats[] o : operands) {
+      for (Floats floats : o) {
+        floats.close();
+      }
+    }
+    return 2.0 * ROWS * COLUMNS * INNER * done / seconds / 1e9;
+  }
+
+  /** What a manifest says about the machine. */
+  public static Map<String, String> description() {
+    final Map<String, String> facts = new java.util.LinkedHashMap<>();
+    facts.put("java", System.getProperty("java.vm.name") + " " + Runtime.version());
+    facts.put(
+        "os",
+        System.getProperty("os.name")
+            + " "
+            + System.getProperty("os.version")
+            + " "
+            + System.getProperty("os.arch"));
+    facts.put("cpu", processor());
+    facts.put("blas_kernel", NativeRuntime.blasKernel());
+    facts.put("kernels", dev.bantam.tensor.Kernels.best().name());
+    return facts;
+  }
+}

@@ -1,0 +1,113 @@
+package dev.bantam.runner.run;
+
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.data.Provenance;
+import dev.bantam.report.CellId;
+import dev.bantam.report.CellRecord;
+import dev.bantam.report.CellResult;
+import java.util.Locale;
+import java.util.Map;
+
+/** The README.md of an exported model: what it is, what was measured, where it comes from. */
+final class ModelCard {
+  private ModelCard() {}
+
+  /**
+   * Writes the card. Holds no time, path or machine, so that equal exports are equal.
+   *
+   * @param subject model and task
+   * @param denseRecord the uncompressed model's record of the same seed
+   * @param cellRecord this model's record
+   * @param treatment the resolved steps as YAML; empty for the dense model
+   */
+  static String text(
+      Subject subject, CellRecord denseRecord, CellRecord cellRecord, String treatment) {
+    final Checkpoint source = subject.model();
+    final CellResult dense = denseRecord.result().orElseThrow();
+    final CellResult record = cellRecord.result().orElseThrow();
+    final CellId cell = cellRecord.cell();
+    final StringBuilder card = new StringBuilder();
+    card.append("# ").append(source.name()).append(", ").append(cell.variant()).append("\n\n");
+    card.append(
+        String.format(
+            Locale.ROOT,
+            "A text encoder with a head for the task `%s`, made by Bantam from `%s`.\n\n",
+            cell.task(),
+            source.provenance().source()));
+    card.append("## Measured\n\n");
+    card.append("| | dense | this model |\n|---|---|---|\n");
+    for (Map.Entry<String, Double> metric : record.metrics().entrySet()) {
+      row(
+          card,
+          metric.getKey() + " on " + cell.split(),
+          "%.4f",
+          dense.metrics().get(metric.getKey()),
+          metric.getValue());
+    }
+    row(
+        card,
+        "share of the dense " + record.primary() + " kept",
+        "%.4f",
+        1.0,
+        record.value() / dense.value());
+    row(
+        card,
+        "bytes of model.safetensors",
+        "%.0f",
+        (double) dense.size().bytes(),
+        (double) record.size().bytes());
+    card.append(
+        String.format(
+            Locale.ROOT,
+            "\nOne seed (%d), %d examples, measured on the weights of the file read back."
+                + " Speed was not measured.\n\n",
+            cell.seed(),
+            record.examples()));
+    if (!treatment.isEmpty()) {
+      card.append("## How it was compressed\n\n```yaml\n").append(treatment).append("```\n\n");
+    }
+    card.append("## How to use it\n\n");
+    card.append(
+        treatment.isEmpty()
+            ? "The weights are plain float32 safetensors. "
+            : "The weights are packed; Bantam reads them: `./bantam evaluate FOLDER --task "
+                + cell.task()
+                + "`. The byte layout is in Bantam's docs/formats.md. ");
+    card.append(
+        String.format(
+            Locale.ROOT,
+            "The classifier reads the %s vector of the last layer (`bantam_pooling` in"
+                + " config.json), cut at %d tokens.\n\n",
+            source.pooling().name().toLowerCase(Locale.ROOT),
+            source.maxLength()));
+    card.append(sources(subject));
+    return card.toString();
+  }
+
+  /** Where model and data come from, and what their licences ask to be named. */
+  static String sources(Subject subject) {
+    final Checkpoint.Provenance model = subject.model().provenance();
+    final Provenance data = subject.task().provenance();
+    return "## Sources and licences\n\n"
+        + line("Model", model.source(), model.licence(), model.attribution())
+        + line("Data", data.source(), data.licence(), data.attribution());
+  }
+
+  private static void row(
+      StringBuilder card, String name, String format, double dense, double here) {
+    card.append(
+        String.format(
+            Locale.ROOT, "| %s | " + format + " | " + format + " |\n", name, dense, here));
+  }
+
+  private static String line(String what, String source, String licence, String attribution) {
+    return "- "
+        + what
+        + ": `"
+        + source
+        + "`, licence "
+        + licence
+        + (attribution.isEmpty() ? "" : ". " + attribution)
+        + "\n";
+  }
+}

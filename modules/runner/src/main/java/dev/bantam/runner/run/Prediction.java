@@ -1,0 +1,189 @@
+package dev.bantam.runner.run;
+
+import dev.bantam.checkpoint.Architecture;
+import dev.bantam.checkpoint.Architecture.LayerShape;
+import dev.bantam.checkpoint.NamePattern;
+import dev.bantam.compression.Step;
+import dev.bantam.compression.TensorSelector;
+import dev.bantam.data.Split;
+import dev.bantam.runner.experiment.FinetuneSettings;
+import dev.bantam.runner.experiment.ParsedStep;
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * What an experiment will take, from the shapes of its models and the lengths of its texts.
+ *
+ * @param memoryBytes largest resident memory of the process
+ * @param diskBytes what the run folder will hold when it is done
+ * @param operations floating point operations of all training and evaluation
+ */
+record Prediction(long memoryBytes, long diskBytes, double operations) {
+  private static final int BYTES = Float.BYTES;
+
+  /** JVM, class data, ND4J's and OpenBLAS' libraries with their buffers; measured. */
+  private static final long FIXED = 550_000_000L;
+
+  /** Tokens of an evaluation batch, see {@code Evaluator}. */
+  private static final long EVALUATION_TOKENS = 4096;
+
+  /** Mean tokens of a word or piece of punctuation in English text, for texts not yet tokenized. */
+  private static final double TOKENS_PER_WORD = 1.3;
+
+  static Prediction of(Prepared prepared) {
+    long memory = 0;
+    long disk = 0;
+    double operations = 0;
+    for (Subject subject : prepared.subjects()) {
+      memory = Math.max(memory, memory(prepared, subject));
+      operations += operations(prepared, subject);
+    }
+    for (Cell cell : prepared.cells()) {
+      final long bytes = storedBytes(cell);
+      final boolean exported =
+          !prepared.experiment().exports().isEmpty() && isExported(prepared, cell);
+      disk += exported ? 2 * bytes : bytes;
+    }
+    return new Prediction(FIXED + memory, disk, operations);
+  }
+
+  /** One seed and draw of every variant is exported: the first. */
+  static boolean isExported(Prepared prepared, Cell cell) {
+    return cell.seed() == prepared.experiment().seeds().get(0) && cell.draw() == 1;
+  }
+
+  /** Bytes of a cell's packed weights, headers apart; a guess where only the weights can tell. */
+  static long storedBytes(Cell cell) {
+    final Map<String, Long> bytes = new LinkedHashMap<>();
+    final Map<String, long[]> shapes = Prepared.shapes(cell.subject());
+    shapes.forEach((name, shape) -> bytes.put(name, BYTES * elements(shape)));
+    for (ParsedStep<Step> step : cell.variant().steps()) {
+      step.value().forecast(shapes).forEach(f -> bytes.put(f.tensor(), f.storedBytes()));
+    }
+    return bytes.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  private static long elements(long[] shape) {
+    long n = 1;
+    for (long size : shape) {
+      n *= size;
+    }
+    return n;
+  }
+
+  private static long memory(Prepared prepared, Subject subject) {
+    final Map<String, long[]> shapes = Prepared.shapes(subject);
+    final long weights = shapes.values().stream().mapToLong(s -> BYTES * elements(s)).sum();
+    final FinetuneSettings settings = prepared.experiment().finetune();
+    final long trained =
+        shapes.entrySet().stream()
+            .filter(e -> settings.freeze().stream().noneMatch(p -> matches(p, e.getKey())))
+            .mapToLong(e -> BYTES * elements(e.getValue()))
+            .sum();
+    final double words = meanWords(subject, Split.TRAIN);
+    // batches are sorted by length: the longest is about three times the mean
+    final long longest =
+        Math.min(subject.model().maxLength(), Math.round(3 * words * TOKENS_PER_WORD + 2));
+    final long training =
+        4 * trained + activations(subject.model().architecture(), settings.batch(), longest);
+    // packed forms lie on the heap as bytes while they are written and read back
+    final long compressing = 4 * weights;
+    return 2 * weights + Math.max(training, compressing) + evaluation(subject);
+  }
+
+  private static boolean matches(String pattern, String name) {
+    return NamePattern.of(pattern).matches(name);
+  }
+
+  private static long activations(Architecture a, long batch, long length) {
+    long floats = 0;
+    final long tokens = batch * length;
+    for (LayerShape layer : a.layers()) {
+      final long width = (long) layer.heads() * a.headSize();
+      floats += tokens * (4 * width + 4L * a.hiddenSize() + 2L * layer.ffnWidth());
+      floats += batch * layer.heads() * length * length;
+    }
+    return BYTES * floats;
+  }
+
+  private static long evaluation(Subject subject) {
+    final Architecture a = subject.model().architecture();
+    final LayerShape layer = a.layers().get(0);
+    final long width = (long) layer.heads() * a.headSize();
+    return BYTES * EVALUATION_TOKENS * (4 * width + 3L * a.hiddenSize() + layer.ffnWidth());
+  }
+
+  private static double operations(Prepared prepared, Subject subject) {
+    final long encoder =
+        Prepared.shapes(subject).entrySet().stream()
+            .filter(e -> TensorSelector.isEncoderMatrix(e.getKey()))
+            .mapToLong(e -> elements(e.getValue()))
+            .sum();
+    final int trainRows =
+        prepared
+            .experiment()
+            .finetune()
+            .examples()
+            .orElse(subject.task().examples(Split.TRAIN).size());
+    final int evaluatedRows =
+        Math.min(subject.limit(), subject.task().examples(prepared.split()).size());
+    final int tuneRows = Math.min(subject.limit(), subject.task().examples(Split.TUNE).size());
+    final double tokens = meanWords(subject, Split.TRAIN) * TOKENS_PER_WORD + 2;
+    double passes = 0;
+    for (Cell cell : prepared.cells()) {
+      if (cell.subject() == subject) {
+        passes += evaluatedRows;
+        if (cell.isDense()) {
+          // a backward pass costs two forward passes
+          passes += (3.0 * trainRows + tuneRows) * prepared.experiment().finetune().epochs();
+        }
+      }
+    }
+    return 2 * encoder * tokens * passes;
+  }
+
+  private static double meanWords(Subject subject, Split split) {
+    return subject.task().examples(split).stream()
+        .limit(1000)
+        .mapToInt(e -> e.joined().split("\\W+").length)
+        .average()
+        .orElse(1);
+  }
+
+  /**
+   * Refuses what cannot fit.
+   *
+   * @throws BantamException (would not fit) with the arithmetic
+   */
+  void check(long physicalMemory, long freeDisk) {
+    final Failures failures = new Failures();
+    if (memoryBytes > physicalMemory) {
+      failures.collect(
+          () -> {
+            throw wouldNotFit("memory", memoryBytes, physicalMemory, "a smaller model or batch");
+          });
+    }
+    if (diskBytes > freeDisk) {
+      failures.collect(
+          () -> {
+            throw wouldNotFit("disk", diskBytes, freeDisk, "another folder with -o");
+          });
+    }
+    failures.throwIfAny();
+  }
+
+  private static BantamException wouldNotFit(String what, long needed, long there, String remedy) {
+    return new BantamException(
+        ExitCode.WOULD_NOT_FIT,
+        String.format(
+            Locale.ROOT,
+            "The experiment needs about %.1f GB of %s and there are %.1f GB. Choose %s.",
+            needed / 1e9,
+            what,
+            there / 1e9,
+            remedy));
+  }
+}

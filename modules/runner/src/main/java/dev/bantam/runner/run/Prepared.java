@@ -1,0 +1,233 @@
+package dev.bantam.runner.run;
+
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.Models;
+import dev.bantam.checkpoint.NamePattern;
+import dev.bantam.compression.Step;
+import dev.bantam.data.Split;
+import dev.bantam.data.Task;
+import dev.bantam.model.ParameterShapes;
+import dev.bantam.runner.experiment.Experiment;
+import dev.bantam.runner.experiment.ExperimentFile;
+import dev.bantam.runner.experiment.ExportFormat;
+import dev.bantam.runner.experiment.FinetuneSettings;
+import dev.bantam.runner.experiment.TaskSpec;
+import dev.bantam.runner.experiment.Variant;
+import dev.bantam.tensor.BantamException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * An experiment whose models and tasks are open and whose every setting fits them: nothing that can
+ * be refused is left.
+ *
+ * @param experiment as checked; smaller than the file's in a smoke run
+ * @param subjects every model with every task, models outermost
+ * @param cells in the order of work: seed by seed, {@code dense} first
+ */
+public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List<Cell> cells) {
+  private static final int SMOKE_LAYERS = 2;
+  private static final int SMOKE_EXAMPLES = 64;
+  private static final int SMOKE_SEEDS = 2;
+
+  /** The split that metrics are computed on. */
+  Split split() {
+    return Split.valueOf(experiment.evaluate().split().name());
+  }
+
+  /** The dense cell that a cell starts from and is compared with. */
+  Cell dense(Cell cell) {
+    return cells.stream()
+        .filter(c -> c.isDense() && c.subject() == cell.subject() && c.seed() == cell.seed())
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /**
+   * Opens models and tasks and checks every step against them.
+   *
+   * @throws BantamException with everything that is wrong, under the smallest exit code
+   */
+  public static Prepared of(ExperimentFile<Step> file, Sources sources, RunOptions options) {
+    final Experiment<Step> experiment =
+        options.smoke() ? smoke(file.experiment()) : file.experiment();
+    final Failures failures = new Failures();
+    unsupported(file);
+    final List<Task> tasks = new ArrayList<>();
+    for (TaskSpec spec : experiment.tasks()) {
+      if (Sources.unsupported(spec).isEmpty()) {
+        failures.collect(() -> tasks.add(sources.task(spec)));
+      }
+    }
+    final List<Checkpoint> models = new ArrayList<>();
+    for (String name : experiment.models()) {
+      failures.collect(() -> models.add(model(sources.model(name), options)));
+    }
+    final List<Subject> subjects = new ArrayList<>();
+    for (Checkpoint model : models) {
+      for (Task task : tasks) {
+        final int limit =
+            options.smoke() ? SMOKE_EXAMPLES : options.limit().orElse(Integer.MAX_VALUE);
+        subjects.add(new Subject(model, task, limit));
+      }
+    }
+    for (Subject subject : subjects) {
+      check(file, experiment, subject);
+    }
+    final List<Cell> cells = cells(experiment, subjects);
+    if (cells.stream().distinct().count() < cells.size()) {
+      file.settings()
+          .problem(
+              "model",
+              "two of the models (or tasks) have names that give the same folder. Rename one of"
+                  + " their folders.");
+    }
+    failures.collect(file.problems()::throwIfAny);
+    failures.throwIfAny();
+    return new Prepared(experiment, subjects, cells);
+  }
+
+  private static Checkpoint model(Checkpoint model, RunOptions options) {
+    if (model.tokenizer().isEmpty()) {
+      throw BantamException.badInput(
+          "The model '"
+              + model.name()
+              + "' has no tokenizer. Put its tokenizer.json beside its weights.");
+    }
+    return options.smoke()
+        ? Models.random(model, Math.min(SMOKE_LAYERS, model.architecture().layers().size()), 1L)
+        : model;
+  }
+
+  private static Experiment<Step> smoke(Experiment<Step> e) {
+    final List<Long> seeds = e.seeds().subList(0, Math.min(SMOKE_SEEDS, e.seeds().size()));
+    final FinetuneSettings f = e.finetune();
+    return new Experiment<>(
+        e.version(),
+        e.name(),
+        e.models(),
+        e.tasks(),
+        seeds,
+        1,
+        new FinetuneSettings(
+            f.when(),
+            1,
+            OptionalInt.of(SMOKE_EXAMPLES),
+            f.learningRate(),
+            Math.min(f.batch(), SMOKE_EXAMPLES / 4),
+            f.warmUp(),
+            f.weightDecay(),
+            f.dropout(),
+            f.clip(),
+            f.freeze()),
+        e.variants().stream()
+            .map(
+                v ->
+                    new Variant<>(
+                        v.name(),
+                        v.steps(),
+                        v.merge(),
+                        v.seeds().stream().filter(seeds::contains).toList()))
+            .toList(),
+        e.evaluate(),
+        e.exports(),
+        Optional.empty());
+  }
+
+  /** What the grammar knows and this version cannot do; each is refused, none is skipped. */
+  private static void unsupported(ExperimentFile<Step> file) {
+    final Experiment<Step> experiment = file.experiment();
+    experiment
+        .tasks()
+        .forEach(
+            task -> Sources.unsupported(task).ifPresent(m -> file.settings().problem("task", m)));
+    for (ExportFormat format : experiment.exports()) {
+      if (format != ExportFormat.SAFETENSORS) {
+        file.settings()
+            .problem(
+                "export",
+                "the format '"
+                    + format.name().toLowerCase(Locale.ROOT).replace('_', '-')
+                    + "' cannot be written yet. Write 'export: [safetensors]'.");
+      }
+    }
+    for (Variant<Step> variant : experiment.variants()) {
+      if (variant.merge().isPresent()) {
+        file.settings()
+            .problem(
+                "variants",
+                "variant '" + variant.name() + "' merges models, which cannot be done yet.");
+      }
+    }
+  }
+
+  private static void check(
+      ExperimentFile<Step> file, Experiment<Step> experiment, Subject subject) {
+    final Map<String, long[]> shapes = shapes(subject);
+    final FinetuneSettings finetune = experiment.finetune();
+    final int available = subject.task().examples(Split.TRAIN).size();
+    if (finetune.examples().isPresent() && finetune.examples().getAsInt() > available) {
+      file.finetune()
+          .problem(
+              "examples",
+              finetune.examples().getAsInt()
+                  + " is more than the "
+                  + available
+                  + " training examples of '"
+                  + subject.task().name()
+                  + "' (tune is set aside). Write a number up to that, or 'all'.");
+    }
+    for (String pattern : finetune.freeze()) {
+      if (shapes.keySet().stream().noneMatch(name -> NamePattern.of(pattern).matches(name))) {
+        file.finetune().problem("freeze", NamePattern.matchesNothing(pattern));
+      }
+    }
+    final Split split = Split.valueOf(experiment.evaluate().split().name());
+    if (subject.task().examples(split).isEmpty()) {
+      file.settings()
+          .problem(
+              "evaluate",
+              "the task '" + subject.task().name() + "' has no '" + split.id() + "' examples.");
+    }
+    for (Variant<Step> variant : experiment.variants()) {
+      for (int i = 0; i < variant.steps().size(); i++) {
+        for (Step.StepProblem problem : variant.steps().get(i).value().check(shapes)) {
+          file.step(variant.name(), i).problem(problem.key(), problem.message());
+        }
+      }
+    }
+  }
+
+  /** Names and shapes of the fine-tuned model's parameters. */
+  static Map<String, long[]> shapes(Subject subject) {
+    return ParameterShapes.of(
+        subject.model().architecture(),
+        Optional.of(subject.task().head()),
+        subject.model().pooling());
+  }
+
+  private static List<Cell> cells(Experiment<Step> experiment, List<Subject> subjects) {
+    final List<Cell> cells = new ArrayList<>();
+    for (Subject subject : subjects) {
+      for (long seed : experiment.seeds()) {
+        final List<Cell> ofSeed = new ArrayList<>();
+        experiment.variants().stream()
+            .filter(v -> v.name().equals(Variant.DENSE))
+            .forEach(v -> ofSeed.add(Cell.of(subject, v, seed, 1, experiment.draws())));
+        for (Variant<Step> variant : experiment.variants()) {
+          if (!variant.name().equals(Variant.DENSE) && variant.seeds().contains(seed)) {
+            for (int draw = 1; draw <= experiment.draws(); draw++) {
+              ofSeed.add(Cell.of(subject, variant, seed, draw, experiment.draws()));
+            }
+          }
+        }
+        cells.addAll(ofSeed);
+      }
+    }
+    return List.copyOf(cells);
+  }
+}

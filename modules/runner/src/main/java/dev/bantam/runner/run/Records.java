@@ -1,0 +1,146 @@
+package dev.bantam.runner.run;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.bantam.checkpoint.SafetensorsFile;
+import dev.bantam.compression.CompressedModel;
+import dev.bantam.compression.Step;
+import dev.bantam.compression.StepLog;
+import dev.bantam.compression.TensorSelector;
+import dev.bantam.compression.WeightErrors;
+import dev.bantam.data.Split;
+import dev.bantam.export.PackedFile;
+import dev.bantam.report.CellId;
+import dev.bantam.report.SizePart;
+import dev.bantam.report.StepRecord;
+import dev.bantam.report.StoredSize;
+import dev.bantam.report.TensorRecord;
+import dev.bantam.runner.experiment.Experiment;
+import dev.bantam.runner.experiment.ParsedStep;
+import dev.bantam.runner.experiment.ResolvedValue;
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Floats;
+import java.io.IOException;
+import java.math.BigDecimal;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** Turns what a cell did into the records that reports are made of. */
+final class Records {
+  private Records() {}
+
+  static CellId id(Experiment<Step> experiment, Cell cell, Split split) {
+    return new CellId(
+        experiment.name(),
+        cell.subject().model().name(),
+        cell.subject().task().name(),
+        cell.variant().name(),
+        cell.seed(),
+        cell.draw(),
+        split.id());
+  }
+
+  /**
+   * Sizes of a packed file.
+   *
+   * @param weights the file's tensors restored
+   */
+  static StoredSize size(CompressedModel stored, Map<String, INDArray> weights, Path file) {
+    final long bytes;
+    try {
+      bytes = Files.size(file);
+    } catch (IOException e) {
+      throw BantamException.badInput("Cannot read the length of " + file + ": " + e + ".", e);
+    }
+    return new StoredSize(
+        stored.parameters(),
+        stored.encoderElements(),
+        stored.encoderBytes(),
+        bytes,
+        PackedFile.sizes(stored, bytes).stream()
+            .map(s -> new SizePart(s.group(), s.part(), s.bytes()))
+            .toList(),
+        SafetensorsFile.sha256(file));
+  }
+
+  /** Share of zeros in the matrices of the encoder layers. */
+  static double sparsity(Map<String, INDArray> weights) {
+    double zeros = 0;
+    double elements = 0;
+    for (Map.Entry<String, INDArray> weight : weights.entrySet()) {
+      if (TensorSelector.isEncoderMatrix(weight.getKey())) {
+        final float[] values = Floats.toArray(weight.getValue());
+        zeros += Math.rint(WeightErrors.sparsity(values) * values.length);
+        elements += values.length;
+      }
+    }
+    return elements == 0 ? 0 : zeros / elements;
+  }
+
+  /** Mean bits over the encoder weights that a step quantized; empty if none was. */
+  static OptionalDouble bits(List<StepLog> logs, Map<String, INDArray> weights) {
+    double sum = 0;
+    double elements = 0;
+    for (StepLog log : logs) {
+      for (StepLog.Entry entry : log.tensors()) {
+        if (entry.bits().isPresent() && TensorSelector.isEncoderMatrix(entry.name())) {
+          final long n = weights.get(entry.name()).length();
+          sum += (double) n * entry.bits().getAsInt();
+          elements += n;
+        }
+      }
+    }
+    return elements == 0 ? OptionalDouble.empty() : OptionalDouble.of(sum / elements);
+  }
+
+  static List<StepRecord> steps(List<ParsedStep<Step>> steps, List<StepLog> logs) {
+    final List<StepRecord> records = new ArrayList<>();
+    for (int i = 0; i < logs.size(); i++) {
+      final StepLog log = logs.get(i);
+      records.add(
+          new StepRecord(
+              log.step(),
+              log.method(),
+              json(steps.get(i).settings()),
+              log.tensors().stream()
+                  .map(
+                      t ->
+                          new TensorRecord(
+                              t.name(),
+                              t.treatment(),
+                              t.sparsity(),
+                              t.storedBytes(),
+                              t.relativeError(),
+                              t.bits()))
+                  .toList()));
+    }
+    return records;
+  }
+
+  private static JsonNode json(ResolvedValue value) {
+    final JsonNodeFactory nodes = JsonNodeFactory.instance;
+    if (value instanceof ResolvedValue.Text text) {
+      return nodes.textNode(text.value());
+    } else if (value instanceof ResolvedValue.Number number) {
+      return nodes.numberNode(new BigDecimal(number.literal()));
+    } else if (value instanceof ResolvedValue.Flag flag) {
+      return nodes.booleanNode(flag.value());
+    } else if (value instanceof ResolvedValue.Sequence sequence) {
+      final ArrayNode list = nodes.arrayNode();
+      sequence.items().forEach(item -> list.add(json(item)));
+      return list;
+    }
+    final ObjectNode mapping = nodes.objectNode();
+    ((ResolvedValue.Mapping) value)
+        .entries()
+        .forEach(entry -> mapping.set(entry.key(), json(entry.value())));
+    return mapping;
+  }
+}

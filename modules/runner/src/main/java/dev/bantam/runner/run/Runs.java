@@ -1,0 +1,202 @@
+package dev.bantam.runner.run;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.bantam.report.CellRecord;
+import dev.bantam.report.Report;
+import dev.bantam.report.ReportContext;
+import dev.bantam.report.Reports;
+import dev.bantam.report.RunFolder;
+import dev.bantam.runner.experiment.Gate;
+import dev.bantam.runner.experiment.Variant;
+import dev.bantam.tensor.AtomicFiles;
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.Workers;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalLong;
+
+/** A whole run: cells, exports, report, and what is printed at the end. */
+public final class Runs {
+  private static final String LOG = "run.log";
+
+  private Runs() {}
+
+  /**
+   * Runs an experiment to its end.
+   *
+   * @param folder where the run goes, checked to be usable
+   * @param command what a reader types to get the same
+   * @param preparing seconds that opening models and data took, downloads included
+   * @param out where the results are printed
+   * @return how the process should end
+   */
+  public static ExitCode run(
+      Prepared prepared,
+      RunOptions options,
+      Path folder,
+      String command,
+      double preparing,
+      PrintStream out) {
+    final Prediction prediction = Prediction.of(prepared);
+    prediction.check(Machine.memoryBytes(), Machine.freeDiskBytes(folder));
+    AtomicFiles.createFolders(folder);
+    final ConsoleProgress progress = options.progress();
+    final RunFolderLock lock = RunFolderLock.of(folder);
+    try {
+      ExperimentRun.claim(prepared, folder); // before anything else is written
+      progress.log(text -> append(folder.resolve(LOG), text));
+      progress.message(
+          String.format(
+              Locale.ROOT,
+              "%s: %d cells into %s, memory about %.1f GB, disk about %.1f GB. Models and data"
+                  + " ready after %.1f s.",
+              prepared.experiment().name(),
+              prepared.cells().size(),
+              folder,
+              prediction.memoryBytes() / 1e9,
+              prediction.diskBytes() / 1e9,
+              preparing));
+      return locked(prepared, options, folder, command, prediction, out);
+    } finally {
+      progress.log(text -> {});
+      lock.close();
+    }
+  }
+
+  private static ExitCode locked(
+      Prepared prepared,
+      RunOptions options,
+      Path folder,
+      String command,
+      Prediction prediction,
+      PrintStream out) {
+    final long start = System.nanoTime();
+    final ExperimentRun run = new ExperimentRun(prepared, options, folder);
+    run.requireSameSettings(); // before anything of the earlier run is replaced
+    final ObjectNode manifest = Manifest.of(prepared, options, command);
+    Manifest.write(folder, manifest);
+    final ExperimentRun.Outcome outcome = run.cells();
+    export(prepared, run, options);
+    manifest.put("finished", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+    manifest.put("predicted_memory_bytes", prediction.memoryBytes());
+    final OptionalLong peak = Machine.peakMemoryBytes();
+    peak.ifPresent(bytes -> manifest.put("peak_memory_bytes", bytes));
+    Manifest.write(folder, manifest);
+    final Report.Written report =
+        Reports.write(
+            List.of(RunFolder.read(folder)),
+            folder,
+            new ReportContext(prepared.experiment().name(), command, Version.TEXT));
+    SummaryTable.print(report.rows(), out);
+    report.notes().forEach(options.progress()::message);
+    out.printf(
+        Locale.ROOT,
+        "%d cells (%d reused) in %.0f s.%s%nReport: %s%n",
+        outcome.cells(),
+        outcome.reused(),
+        (System.nanoTime() - start) / 1e9,
+        peak.isEmpty()
+            ? ""
+            : String.format(
+                Locale.ROOT,
+                " Memory: predicted %.1f GB, peak %.1f GB.",
+                prediction.memoryBytes() / 1e9,
+                peak.getAsLong() / 1e9),
+        folder.resolve("report.html"));
+    return verdict(prepared, run, outcome);
+  }
+
+  private static void export(Prepared prepared, ExperimentRun run, RunOptions options) {
+    if (prepared.experiment().exports().isEmpty()) {
+      return;
+    }
+    final Exports exports = new Exports(prepared, run.folder(), options.progress());
+    try (Workers workers = new Workers(options.threads())) {
+      for (Map.Entry<Cell, CellRecord> finished : run.records().entrySet()) {
+        final Cell cell = finished.getKey();
+        if (Prediction.isExported(prepared, cell)) {
+          final CellRecord dense = run.records().get(prepared.dense(cell));
+          exports.safetensors(cell, dense, finished.getValue(), run.weights(cell), workers);
+        }
+      }
+    }
+  }
+
+  /** Failed cells first, then the gate. */
+  private static ExitCode verdict(
+      Prepared prepared, ExperimentRun run, ExperimentRun.Outcome outcome) {
+    if (!outcome.failed().isEmpty()) {
+      throw new BantamException(
+          outcome.code(),
+          outcome.failed().size()
+              + " cells failed; the report shows the others:\n  "
+              + String.join("\n  ", outcome.failed()));
+    }
+    final List<String> missed = new ArrayList<>();
+    prepared.experiment().gate().ifPresent(gate -> missed.addAll(missed(prepared, run, gate)));
+    if (!missed.isEmpty()) {
+      throw new BantamException(ExitCode.GATE, "Gate not met: " + String.join("; ", missed) + ".");
+    }
+    return ExitCode.OK;
+  }
+
+  /** Variants whose mean recovery over replicates is below the gate. */
+  private static List<String> missed(Prepared prepared, ExperimentRun run, Gate gate) {
+    final List<String> missed = new ArrayList<>();
+    for (Subject subject : prepared.subjects()) {
+      for (Variant<?> variant : prepared.experiment().variants()) {
+        final double recovery =
+            run.records().entrySet().stream()
+                .filter(
+                    r ->
+                        r.getKey().subject() == subject
+                            && r.getKey().variant().name().equals(variant.name()))
+                .mapToDouble(
+                    r -> value(r.getValue()) / value(run.records().get(prepared.dense(r.getKey()))))
+                .average()
+                .orElse(Double.NaN);
+        if (recovery < gate.recovery()) {
+          missed.add(
+              String.format(
+                  Locale.ROOT,
+                  "'%s' on %s with %s keeps %.4f of the dense value, below %.4f",
+                  variant.name(),
+                  subject.task().name(),
+                  subject.model().name(),
+                  recovery,
+                  gate.recovery()));
+        }
+      }
+    }
+    return missed;
+  }
+
+  private static double value(CellRecord record) {
+    return record.result().orElseThrow().value();
+  }
+
+  private static void append(Path log, String text) {
+    try {
+      Files.writeString(
+          log,
+          Instant.now().truncatedTo(ChronoUnit.SECONDS) + " " + text + "\n",
+          StandardCharsets.UTF_8,
+          StandardOpenOption.CREATE,
+          StandardOpenOption.APPEND);
+    } catch (IOException e) {
+      throw BantamException.badInput(
+          "Cannot write " + log + ": " + e + ". Check permissions and free space.", e);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+package dev.bantam.runner.run;
+
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.MavenArtifacts;
+import dev.bantam.checkpoint.Models;
+import dev.bantam.checkpoint.Progress;
+import dev.bantam.data.DelimitedFile;
+import dev.bantam.data.Metric;
+import dev.bantam.data.Task;
+import dev.bantam.data.Tasks;
+import dev.bantam.export.ModelFolder;
+import dev.bantam.runner.experiment.TaskSpec;
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/** Opens the models and tasks that users name. */
+public final class Sources {
+  private final Path base;
+  private final Progress progress;
+  private final boolean offline;
+
+  /**
+   * @param base what relative file names are relative to
+   * @param progress told about downloads
+   * @param offline whether to refuse downloads
+   */
+  public Sources(Path base, Progress progress, boolean offline) {
+    this.base = base;
+    this.progress = progress;
+    this.offline = offline;
+  }
+
+  /** Opens a named model, a folder (packed or not) or an {@code .onnx} file. */
+  public Checkpoint model(String model) {
+    return ModelFolder.open(
+        Models.isNamed(model) ? model : base.resolve(Models.path(model)).toString(),
+        new Models.Options(progress, offline));
+  }
+
+  /** Why a kind of task cannot be opened, if it cannot. */
+  static Optional<String> unsupported(TaskSpec task) {
+    return task instanceof TaskSpec.Named || task instanceof TaskSpec.Delimited
+        ? Optional.empty()
+        : Optional.of(
+            "task '"
+                + task.name()
+                + "' is of a kind that this version of Bantam reads but cannot run yet. Use a named"
+                + " task, or a CSV or TSV file: {train: a.tsv, dev: b.tsv, text: [column], label:"
+                + " column}.");
+  }
+
+  /** Opens a task. */
+  public Task task(TaskSpec spec) {
+    if (spec instanceof TaskSpec.Named named) {
+      return Tasks.open(named.name(), new MavenArtifacts(progress, offline)::resolve);
+    }
+    if (spec instanceof TaskSpec.Delimited file) {
+      return new DelimitedFile(
+              file.name(),
+              base.resolve(file.train()),
+              base.resolve(file.dev()),
+              file.text(),
+              file.label(),
+              Metric.of(file.metric().orElse(Metric.ACCURACY.id())))
+          .read();
+    }
+    throw new BantamException(ExitCode.BAD_FILE, unsupported(spec).orElseThrow());
+  }
+}

@@ -1,0 +1,121 @@
+package dev.bantam.runner.run;
+
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.NamePattern;
+import dev.bantam.checkpoint.Progress;
+import dev.bantam.data.Metric;
+import dev.bantam.data.Split;
+import dev.bantam.data.Task;
+import dev.bantam.export.ModelFolder;
+import dev.bantam.runner.experiment.FinetuneSettings;
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.Workers;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/** One model with one task, outside of an experiment. */
+public final class Tasked {
+  private Tasked() {}
+
+  /**
+   * Scores a model as it is.
+   *
+   * @param limit most examples
+   * @throws BantamException (bad input) if its head does not give the task's labels
+   */
+  public static Map<Metric, Double> evaluate(
+      Checkpoint model, Task task, Split split, int limit, Workers workers, Progress progress) {
+    requireTokenizer(model);
+    final Subject subject = new Subject(model, task, limit);
+    if (!subject.hasHead()) {
+      throw BantamException.badInput(
+          "The model '"
+              + model.name()
+              + "' has "
+              + model.head().map(h -> "a head for " + h.labels()).orElse("no head")
+              + ", and the task '"
+              + task.name()
+              + "' has the labels "
+              + task.labels()
+              + ". Fine-tune it first: bantam finetune MODEL --task T -o DIR.");
+    }
+    if (task.examples(split).isEmpty()) {
+      throw new BantamException(
+          ExitCode.BAD_FILE,
+          "The task '" + task.name() + "' has no '" + split.id() + "' examples.");
+    }
+    try (Bench bench = new Bench(subject, workers, progress)) {
+      return bench.evaluate(split, "Evaluating " + model.name() + " on " + split.id()).metrics();
+    }
+  }
+
+  /** Refuses settings that do not fit the model or the task. */
+  public static void check(Checkpoint model, Task task, FinetuneSettings settings) {
+    requireTokenizer(model);
+    final Set<String> names = Prepared.shapes(new Subject(model, task, 1)).keySet();
+    for (String pattern : settings.freeze()) {
+      final NamePattern compiled = NamePattern.of(pattern);
+      if (names.stream().noneMatch(compiled::matches)) {
+        throw new BantamException(ExitCode.BAD_FILE, NamePattern.matchesNothing(pattern));
+      }
+    }
+  }
+
+  /**
+   * Fine-tunes a model and writes it as a plain float32 folder.
+   *
+   * @param folder exists and is empty
+   * @return metrics on dev of the model written
+   */
+  public static Map<Metric, Double> finetune(
+      Checkpoint model,
+      Task task,
+      FinetuneSettings settings,
+      long seed,
+      Path folder,
+      Workers workers,
+      Progress progress) {
+    final Subject subject = new Subject(model, task, Integer.MAX_VALUE);
+    try (Bench bench = new Bench(subject, workers, progress)) {
+      bench.finetune(settings, seed, dev.bantam.training.FineTuner.Resume.NONE);
+      final Map<Metric, Double> metrics =
+          bench.evaluate(Split.DEV, "Evaluating " + model.name() + " on dev").metrics();
+      ModelFolder.write(
+          folder,
+          subject.withTaskHead(),
+          ModelFolder.dense(bench.model().parameters()),
+          card(subject, seed, metrics));
+      return metrics;
+    }
+  }
+
+  private static String card(Subject subject, long seed, Map<Metric, Double> metrics) {
+    final StringBuilder card = new StringBuilder();
+    card.append("# ").append(subject.model().name()).append(", fine-tuned\n\n");
+    card.append(
+        String.format(
+            Locale.ROOT,
+            "Fine-tuned by Bantam from `%s` on the task `%s`, seed %d.\n\n",
+            subject.model().provenance().source(),
+            subject.task().name(),
+            seed));
+    card.append("| metric on dev | value |\n|---|---|\n");
+    metrics.forEach(
+        (metric, value) ->
+            card.append(String.format(Locale.ROOT, "| %s | %.4f |\n", metric.id(), value)));
+    card.append("\n").append(ModelCard.sources(subject));
+    return card.toString();
+  }
+
+  private static void requireTokenizer(Checkpoint model) {
+    if (model.tokenizer().isEmpty()) {
+      throw BantamException.badInput(
+          "The model '"
+              + model.name()
+              + "' has no tokenizer. Put its tokenizer.json beside its weights.");
+    }
+  }
+}
