@@ -162,8 +162,7 @@ final class GoldenCase {
     final JsonNode tolerances = description.path("tolerance");
     JsonNode found = tolerances.path(what);
     if (found.isMissingNode()) {
-      for (var it = tolerances.fields(); it.hasNext(); ) {
-        final var entry = it.next();
+      for (var entry : tolerances.properties()) {
         if (what.matches(entry.getKey().replace(".", "\\.").replace("*", ".*"))) {
           found = entry.getValue();
         }
