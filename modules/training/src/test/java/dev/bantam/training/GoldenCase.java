@@ -162,7 +162,7 @@ final class GoldenCase {
     final JsonNode tolerances = description.path("tolerance");
     JsonNode found = tolerances.path(what);
     if (found.isMissingNode()) {
-      for (final var entry : tolerances.properties()) {
+      for (var entry : tolerances.properties()) {
         if (what.matches(entry.getKey().replace(".", "\\.").replace("*", ".*"))) {
           found = entry.getValue();
         }
