@@ -5,7 +5,6 @@ import dev.bantam.report.Reports;
 import dev.bantam.report.RunFolder;
 import dev.bantam.runner.run.Version;
 import dev.bantam.tensor.AtomicFiles;
-import dev.bantam.tensor.BantamException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -82,7 +81,7 @@ final class ReportCommand implements Callable<Integer> {
     }
     final Path target = output != null ? output : runs.get(0);
     if (output != null && Files.exists(output) && !force) {
-      throw BantamException.badInput(
+      throw Main.usage(
           output + " exists already. Choose another folder, or write into it with --force.");
     }
     AtomicFiles.createFolders(target);

@@ -53,16 +53,16 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
    * @throws BantamException with everything that is wrong, under the smallest exit code
    */
   public static Prepared of(ExperimentFile<Step> file, Sources sources, RunOptions options) {
-    final Experiment<Step> experiment =
-        options.smoke() ? smoke(file.experiment()) : file.experiment();
     final Failures failures = new Failures();
     unsupported(file);
     final List<Task> tasks = new ArrayList<>();
-    for (TaskSpec spec : experiment.tasks()) {
+    for (TaskSpec spec : file.experiment().tasks()) {
       if (Sources.unsupported(spec).isEmpty()) {
         failures.collect(() -> tasks.add(sources.task(spec)));
       }
     }
+    final Experiment<Step> experiment =
+        options.smoke() ? smoke(file.experiment(), tasks) : file.experiment();
     final List<Checkpoint> models = new ArrayList<>();
     for (String name : experiment.models()) {
       failures.collect(() -> models.add(model(sources.model(name), options)));
@@ -103,8 +103,13 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         : model;
   }
 
-  private static Experiment<Step> smoke(Experiment<Step> e) {
+  /** Fewer seeds, examples and epochs, but every variant. */
+  private static Experiment<Step> smoke(Experiment<Step> e, List<Task> tasks) {
     final List<Long> seeds = e.seeds().subList(0, Math.min(SMOKE_SEEDS, e.seeds().size()));
+    final int examples =
+        tasks.stream()
+            .mapToInt(t -> t.examples(Split.TRAIN).size())
+            .reduce(SMOKE_EXAMPLES, Math::min);
     final FinetuneSettings f = e.finetune();
     return new Experiment<>(
         e.version(),
@@ -116,7 +121,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         new FinetuneSettings(
             f.when(),
             1,
-            OptionalInt.of(SMOKE_EXAMPLES),
+            OptionalInt.of(examples),
             f.learningRate(),
             Math.min(f.batch(), SMOKE_EXAMPLES / 4),
             f.warmUp(),
@@ -131,7 +136,9 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
                         v.name(),
                         v.steps(),
                         v.merge(),
-                        v.seeds().stream().filter(seeds::contains).toList()))
+                        v.seeds().stream().anyMatch(seeds::contains)
+                            ? v.seeds().stream().filter(seeds::contains).toList()
+                            : seeds.subList(0, 1)))
             .toList(),
         e.evaluate(),
         e.exports(),

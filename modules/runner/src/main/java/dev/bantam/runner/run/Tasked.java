@@ -62,6 +62,18 @@ public final class Tasked {
         throw new BantamException(ExitCode.BAD_FILE, NamePattern.matchesNothing(pattern));
       }
     }
+    final int available = task.examples(Split.TRAIN).size();
+    if (settings.examples().isPresent() && settings.examples().getAsInt() > available) {
+      throw new BantamException(
+          ExitCode.USAGE,
+          String.format(
+              Locale.ROOT,
+              "%d examples are more than the %d that '%s' has to train on (tune is set aside)."
+                  + " Ask for fewer, or leave the option out to take all.",
+              settings.examples().getAsInt(),
+              available,
+              task.name()));
+    }
   }
 
   /**
