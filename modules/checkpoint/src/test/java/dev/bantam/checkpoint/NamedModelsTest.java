@@ -113,11 +113,11 @@ class NamedModelsTest {
     Cases.refused(
         () -> Models.open("all-minilm-l6", Models.Options.DEFAULT),
         "'all-minilm-l6'",
-        "did you mean 'all-minilm-l6-v2'?",
+        "Did you mean 'all-minilm-l6-v2'?",
         "e5-small-v2, bge-small-en-v1.5, bge-small-en");
     final String far =
         Cases.refused(() -> Models.open("gpt", Models.Options.DEFAULT), "e5-small-v2");
-    assertFalse(far.contains("did you mean"), far);
+    assertFalse(far.contains("Did you mean"), far);
     Cases.refused(() -> Models.open("x\0y", Models.Options.DEFAULT), "no model");
     Cases.refused(() -> Models.open("no/such.onnx", Models.Options.DEFAULT), "no/such.onnx");
     Cases.refused(

@@ -10,8 +10,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * One parameter in the form in which it is stored.
  *
  * <p>A form restores itself, knows every byte that it takes in a file, and comes back from its
- * stored entries bit for bit: {@code decode(form(), attributes(), encode())} equals it. All forms
- * are immutable; the arrays they hand out are copies or are not written to.
+ * stored entries bit for bit: {@code decode(form(), attributes(), encode())} has the same
+ * attributes and entries and restores the same bits. All forms are immutable; the arrays they hand
+ * out are copies or are not written to.
  */
 public sealed interface CompressedTensor
     permits DenseTensor,

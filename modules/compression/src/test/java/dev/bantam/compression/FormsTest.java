@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import dev.bantam.checkpoint.HalfFloats;
 import dev.bantam.checkpoint.SafetensorsType;
@@ -45,7 +46,9 @@ class FormsTest {
           valueForms(cases, shape, type, density);
         }
         for (int bits = 1; bits <= 8; bits++) {
-          codeForms(cases, shape, type, bits);
+          if (shape[0] == 13 || bits == 1 || bits == 3 || bits == 8) { // all widths of one shape
+            codeForms(cases, shape, type, bits);
+          }
         }
         signForms(cases, shape, type);
       }
@@ -222,7 +225,7 @@ class FormsTest {
   @Test
   void restoresTheDefinedValuesAndComesBackBitForBit() {
     final List<Case> cases = cases();
-    assertTrue(cases.size() > 3000, "cases: " + cases.size());
+    assertTrue(cases.size() > 2000, "cases: " + cases.size());
     cases.forEach(FormsTest::comesBack);
   }
 
@@ -234,10 +237,11 @@ class FormsTest {
     final float[] first = Floats.toArray(c.form.dense());
     final float[] second = Floats.toArray(back.dense());
     for (int i = 0; i < first.length; i++) {
-      assertTrue(c.expected[i] == first[i], c + ": element " + i); // -0 and 0 are the same value
-      assertTrue(
-          Float.floatToRawIntBits(first[i]) == Float.floatToRawIntBits(second[i]),
-          c + ": bits of " + i);
+      // -0 and 0 are the same value by definition, but the same bits after reading
+      if (c.expected[i] != first[i]
+          || Float.floatToRawIntBits(first[i]) != Float.floatToRawIntBits(second[i])) {
+        fail(c + ": " + i + " is " + first[i] + ", read " + second[i] + ", not " + c.expected[i]);
+      }
     }
     assertEquals(c.form.attributes(), back.attributes());
     assertEquals(c.form.encode().size(), back.encode().size());
@@ -270,7 +274,16 @@ class FormsTest {
   /** Every damage that can be made to a description without knowing the form. */
   @Test
   void damageIsRefusedAsBadInput() {
-    cases().forEach(FormsTest::refusesDamage);
+    final List<Case> cases =
+        cases().stream()
+            .filter(c -> List.of("[1, 1]", "[7]", "[13, 37]").contains(shape(c)))
+            .toList();
+    assertTrue(cases.size() > 600, "cases: " + cases.size());
+    cases.forEach(FormsTest::refusesDamage);
+  }
+
+  private static String shape(Case c) {
+    return java.util.Arrays.toString(c.form.shape());
   }
 
   private static void refusesDamage(Case c) {

@@ -12,6 +12,7 @@ import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.checkpoint.SafetensorsWriter;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.CompressedTensor;
+import dev.bantam.compression.CompressedTensor.Part;
 import dev.bantam.compression.StoredEntry;
 import dev.bantam.compression.TensorSelector;
 import dev.bantam.tensor.BantamException;
@@ -22,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 
 /**
  * A compressed model as one safetensors file.
@@ -71,47 +73,63 @@ public final class PackedFile {
   }
 
   /**
-   * Bytes of a file by whose they are and what they are for.
+   * What some bytes of a file are for.
    *
-   * @param group {@code embeddings}, {@code encoder} (the matrices of its layers), {@code head},
-   *     {@code rest}, or {@code file} for the header
-   * @param part a {@link CompressedTensor.Part}, or {@code header}
+   * @param group {@code embeddings} (the word, position and type matrices), {@code encoder} (the
+   *     six matrices of each layer), {@code head} (the classifier), {@code rest} (biases,
+   *     LayerNorms, pooler, everything else) or {@code file}
+   * @param part as {@link CompressedTensor.Part#id()}, or {@code header} for the group {@code file}
+   * @param bytes more than 0
    */
   public record Size(String group, String part, long bytes) {}
 
+  private static final Pattern EMBEDDING =
+      Pattern.compile("embeddings\\.(word|position|token_type)_embeddings\\.weight");
+
   /**
-   * Where the bytes of a written file are; they add up to its length.
+   * Where the bytes of a packed file are; they add up to its length.
    *
-   * @param fileBytes length of the file
+   * @param model what the file holds
+   * @param fileBytes its length, as {@link #write} returned it
    */
   public static List<Size> sizes(CompressedModel model, long fileBytes) {
-    final Map<String, Map<CompressedTensor.Part, Long>> groups = new LinkedHashMap<>();
-    long sum = 0;
-    for (Map.Entry<String, CompressedTensor> tensor : model.tensors().entrySet()) {
-      final Map<CompressedTensor.Part, Long> parts =
-          groups.computeIfAbsent(
-              group(tensor.getKey()), g -> new EnumMap<>(CompressedTensor.Part.class));
-      for (Map.Entry<CompressedTensor.Part, Long> part : tensor.getValue().parts().entrySet()) {
-        parts.merge(part.getKey(), part.getValue(), Long::sum);
-        sum += part.getValue();
+    final Map<String, Map<Part, Long>> groups = new LinkedHashMap<>();
+    List.of("embeddings", "encoder", "head", "rest")
+        .forEach(group -> groups.put(group, new EnumMap<>(Part.class)));
+    model
+        .tensors()
+        .forEach(
+            (name, tensor) ->
+                tensor
+                    .parts()
+                    .forEach(
+                        (part, bytes) -> groups.get(group(name)).merge(part, bytes, Long::sum)));
+    final List<Size> sizes = new ArrayList<>();
+    long header = fileBytes;
+    for (Map.Entry<String, Map<Part, Long>> group : groups.entrySet()) {
+      for (Map.Entry<Part, Long> part : group.getValue().entrySet()) {
+        if (part.getValue() > 0) {
+          sizes.add(new Size(group.getKey(), part.getKey().id(), part.getValue()));
+          header -= part.getValue();
+        }
       }
     }
-    final List<Size> sizes = new ArrayList<>();
-    groups.forEach(
-        (group, parts) ->
-            parts.forEach((part, bytes) -> sizes.add(new Size(group, part.id(), bytes))));
-    sizes.add(new Size("file", "header", fileBytes - sum));
+    if (header <= 0) {
+      throw new IllegalArgumentException(
+          "The model's parts have " + (fileBytes - header) + " bytes, its file " + fileBytes);
+    }
+    sizes.add(new Size("file", "header", header));
     return sizes;
   }
 
-  private static String group(String tensor) {
-    if (TensorSelector.isEncoderMatrix(tensor)) {
-      return "encoder";
-    }
-    if (tensor.matches("embeddings\\.(word|position|token_type)_embeddings\\.weight")) {
+  private static String group(String name) {
+    if (EMBEDDING.matcher(name).matches()) {
       return "embeddings";
     }
-    return tensor.startsWith("classifier.") ? "head" : "rest";
+    if (TensorSelector.isEncoderMatrix(name)) {
+      return "encoder";
+    }
+    return name.startsWith("classifier.") ? "head" : "rest";
   }
 
   /** Whether a safetensors file was written by this class. */

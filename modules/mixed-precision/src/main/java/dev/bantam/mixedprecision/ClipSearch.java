@@ -29,12 +29,13 @@ final class ClipSearch {
       float[] w, int from, int n, int bits, ScaleType type, int coarse, int fine) {
     final float peak = ScaleRules.peak(w, from, n);
     final int low = -(1 << (bits - 1));
+    final float[] restored = new float[IntegerCodes.TILE];
     return leastError(
         coarse,
         fine,
         (factor, limit) -> {
           final float scale = ScaleRules.half(peak * factor, bits, type);
-          return IntegerCodes.squaredError(w, from, n, scale, 0, low, -low - 1, limit);
+          return IntegerCodes.squaredError(w, from, n, scale, 0, low, -low - 1, limit, restored);
         });
   }
 
@@ -47,13 +48,14 @@ final class ClipSearch {
     final float lowest = ScaleRules.lowest(w, from, n);
     final float highest = ScaleRules.highest(w, from, n);
     final int low = -(1 << (bits - 1));
+    final float[] restored = new float[IntegerCodes.TILE];
     return leastError(
         coarse,
         fine,
         (factor, limit) -> {
           final float scale = ScaleRules.affine(lowest * factor, highest * factor, bits, type);
           final int zero = ScaleRules.zeroPoint(lowest * factor, scale, bits);
-          return IntegerCodes.squaredError(w, from, n, scale, zero, low, -low - 1, limit);
+          return IntegerCodes.squaredError(w, from, n, scale, zero, low, -low - 1, limit, restored);
         });
   }
 

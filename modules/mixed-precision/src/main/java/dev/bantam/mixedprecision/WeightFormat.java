@@ -36,8 +36,8 @@ public record WeightFormat(
     MSE;
 
     /**
-     * Min-max at 8 bits, where clipping gains nothing; least squares below, where it is worth much
-     * at 2 bits (59 points of accuracy a row, measured) and costs nothing at 4.
+     * Min-max at 8 bits, where clipping gains nothing; least squares below: at 2 bits a row it
+     * decides between a usable and a useless encoder.
      */
     static Range ofBits(int bits) {
       return bits == 8 ? MIN_MAX : MSE;

@@ -56,22 +56,22 @@ public final class AttentionHead {
 
   /** Queries, [n, d_h]. */
   public Matrix query() {
-    return projection(work.buffers.queryKeyValue, 0);
+    return projection(work.buffers.queryKeyValue, work.buffers.width, 0);
   }
 
   /** Keys, [n, d_h]. */
   public Matrix key() {
-    return projection(work.buffers.queryKeyValue, 1);
+    return projection(work.buffers.queryKeyValue, work.buffers.width, 1);
   }
 
   /** Values, [n, d_h]. */
   public Matrix value() {
-    return projection(work.buffers.queryKeyValue, 2);
+    return projection(work.buffers.queryKeyValue, work.buffers.width, 2);
   }
 
-  /** Where the forward puts its result, [n, d_h]. */
+  /** Where the forward puts its result, and where the backward finds it, [n, d_h]. */
   public Matrix context() {
-    return new Matrix(work.buffers.context, row * work.width + head * size(), work.width);
+    return new Matrix(work.context, row * work.contextStride + head * size(), work.contextStride);
   }
 
   /** [n, n] from the forward to the backward; plain scratch in a pass without a backward. */
@@ -84,6 +84,11 @@ public final class AttentionHead {
   /** Scratch [n, n] number 0 or 1; number 0 is {@link #saved()} in a pass without a backward. */
   public Matrix square(int i) {
     return new Matrix(scratch.square(i, n * n), 0, n);
+  }
+
+  /** Scratch [n, columns] number 0 to 2, beside the squares; contents are left over. */
+  public Matrix scratch(int i, int columns) {
+    return new Matrix(scratch.square(2 + i, n * columns), 0, columns);
   }
 
   /** Scratch on the heap, number 0 to 3; contents are left over. */
@@ -103,22 +108,22 @@ public final class AttentionHead {
 
   /** Where the backward puts the gradient of the queries, [n, d_h]. */
   public Matrix queryGradient() {
-    return projection(work.gradients.queryKeyValue, 0);
+    return projection(work.gradients.queryKeyValue, work.width, 0);
   }
 
   /** Where the backward puts the gradient of the keys, [n, d_h]. */
   public Matrix keyGradient() {
-    return projection(work.gradients.queryKeyValue, 1);
+    return projection(work.gradients.queryKeyValue, work.width, 1);
   }
 
   /** Where the backward puts the gradient of the values, [n, d_h]. */
   public Matrix valueGradient() {
-    return projection(work.gradients.queryKeyValue, 2);
+    return projection(work.gradients.queryKeyValue, work.width, 2);
   }
 
-  private Matrix projection(Floats buffer, int which) {
-    final int stride = 3 * work.width;
-    return new Matrix(buffer, row * stride + which * work.width + head * size(), stride);
+  private Matrix projection(Floats buffer, int width, int which) {
+    final int stride = 3 * width;
+    return new Matrix(buffer, row * stride + which * width + head * size(), stride);
   }
 
   /** Gradients of the strategy's parameters, to be added to, one array for each in order. */

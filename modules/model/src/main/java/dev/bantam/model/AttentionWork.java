@@ -17,6 +17,8 @@ final class AttentionWork {
   final int tokenColumns;
   final Floats numbers;
   final OwnGradients own;
+  Floats context;
+  int contextStride;
   Floats numbersGradient;
   BackwardBuffers gradients;
   private final AttentionStrategy strategy;
@@ -35,6 +37,8 @@ final class AttentionWork {
     this.width = width;
     this.heads = width / headSize;
     this.buffers = buffers;
+    this.context = buffers.context;
+    this.contextStride = buffers.width;
     this.strategy = strategy;
     this.scores = pass.hooks().at(layer, Kind.ATTENTION_SCORES);
     this.probabilities = pass.hooks().at(layer, Kind.ATTENTION_PROBABILITIES);
@@ -42,9 +46,7 @@ final class AttentionWork {
     this.numbers =
         tokenColumns == 0
             ? null
-            : spare.get(
-                "layer." + (pass.keep() ? layer : 0) + ".numbers",
-                pass.batch().tokens() * tokenColumns);
+            : spare.get("layer." + layer + ".numbers", pass.batch().tokens() * tokenColumns);
     this.own =
         new OwnGradients(
             Attachments.attentionName(layer), strategy.parameters(), pass.shards().pieces());
@@ -75,6 +77,11 @@ final class AttentionWork {
   /** From the gradient of the context to those of query, key and value. */
   Stage backward(BackwardBuffers target, SpareMemory spare) {
     gradients = target;
+    final SiteHook atContext = pass.hooks().at(layer, Kind.ATTENTION_CONTEXT);
+    if (atContext != null) {
+      context = atContext.value.data();
+      contextStride = width;
+    }
     if (tokenColumns > 0) {
       numbersGradient = spare.get("numbers.gradient", pass.batch().tokens() * tokenColumns);
       numbersGradient.fill(0, pass.batch().tokens() * tokenColumns, 0f);

@@ -4,6 +4,12 @@ import dev.bantam.tensor.Floats;
 
 /** What one layer's forward leaves behind for its backward, for up to {@code tokens} tokens. */
 final class LayerBuffers {
+  /** Room for query, key or value in a row; the layer's own width, or that of the widest one. */
+  final int width;
+
+  /** Room for the FFN's activations in a row. */
+  final int ffn;
+
   /** Query, key and value side by side, [tokens, 3 width]. */
   final Floats queryKeyValue;
 
@@ -22,7 +28,7 @@ final class LayerBuffers {
   /** FFN input to the activation, [tokens, f]. */
   final Floats before;
 
-  /** FFN output of the activation, [tokens, f]. */
+  /** FFN output of the activation, [tokens, ffn]. */
   final Floats hidden;
 
   /** Output of the layer, [tokens, d]. */
@@ -35,6 +41,8 @@ final class LayerBuffers {
    * @param forBackward whether to make room for what only the backward needs
    */
   LayerBuffers(int tokens, int width, int d, int f, int scoreElements, boolean forBackward) {
+    this.width = width;
+    this.ffn = f;
     queryKeyValue = Floats.zeros(tokens, 3L * width);
     context = Floats.zeros(tokens, width);
     attention = Floats.zeros(tokens, d);

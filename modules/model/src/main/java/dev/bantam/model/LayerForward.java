@@ -68,8 +68,16 @@ final class LayerForward {
   /** All stages of the layer. */
   List<Stage> stages() {
     final List<Stage> stages = new ArrayList<>(attentionStages());
-    inPlace(stages, Kind.ATTENTION_CONTEXT, buffers.context, weights.attentionWidth(), 0, 1);
-    stages.add(product(pass, weights.attentionOutput, buffers.context, buffers.attention));
+    inPlace(
+        stages,
+        Kind.ATTENTION_CONTEXT,
+        buffers.context,
+        weights.attentionWidth(),
+        0,
+        buffers.width);
+    stages.add(
+        product(
+            pass, weights.attentionOutput, buffers.context, buffers.width, buffers.attention, d));
     stages.add(
         new AddAndNormalize(
             pass,
@@ -85,8 +93,8 @@ final class LayerForward {
             buffers.attentionRstd));
     final Floats ffnInput = branch(stages, Kind.FFN_INPUT, buffers.attention);
     stages.add((shard, part, worker) -> expand(ffnInput, shard, part, worker));
-    inPlace(stages, Kind.FFN_HIDDEN, buffers.hidden, weights.ffnWidth(), 0, 1);
-    stages.add(product(pass, weights.down, buffers.hidden, buffers.output));
+    inPlace(stages, Kind.FFN_HIDDEN, buffers.hidden, weights.ffnWidth(), 0, buffers.ffn);
+    stages.add(product(pass, weights.down, buffers.hidden, buffers.ffn, buffers.output, d));
     stages.add(
         new AddAndNormalize(
             pass,
@@ -109,9 +117,10 @@ final class LayerForward {
     final Floats x = branch(stages, Kind.ATTENTION_INPUT, input);
     stages.add((shard, part, worker) -> project(x, shard, part, worker));
     final int width = weights.attentionWidth();
-    inPlace(stages, Kind.ATTENTION_QUERY, buffers.queryKeyValue, width, 0, 3);
-    inPlace(stages, Kind.ATTENTION_KEY, buffers.queryKeyValue, width, 1, 3);
-    inPlace(stages, Kind.ATTENTION_VALUE, buffers.queryKeyValue, width, 2, 3);
+    final int stride = 3 * buffers.width;
+    inPlace(stages, Kind.ATTENTION_QUERY, buffers.queryKeyValue, width, 0, stride);
+    inPlace(stages, Kind.ATTENTION_KEY, buffers.queryKeyValue, width, buffers.width, stride);
+    inPlace(stages, Kind.ATTENTION_VALUE, buffers.queryKeyValue, width, 2 * buffers.width, stride);
     stages.addAll(attention.forward(x, d));
     return stages;
   }
@@ -143,9 +152,9 @@ final class LayerForward {
     return target;
   }
 
-  /** Passes one of {@code count} matrices that lie side by side through a site. */
+  /** Passes a matrix through a site, whose rows start at {@code column} of rows of a buffer. */
   private void inPlace(
-      List<Stage> stages, Kind kind, Floats data, int columns, int which, int count) {
+      List<Stage> stages, Kind kind, Floats data, int columns, int column, int stride) {
     final SiteHook hook = pass.hooks().at(layer, kind);
     if (hook != null) {
       stages.add(
@@ -156,8 +165,7 @@ final class LayerForward {
                   columns,
                   (row, rows) -> {
                     final float[] tile = pass.scratch()[worker].tile(0, rows * columns);
-                    final Matrix at =
-                        new Matrix(data, (row * count + which) * columns, count * columns);
+                    final Matrix at = new Matrix(data, row * stride + column, stride);
                     Scratch.read(at, rows, columns, tile);
                     hook.forward(tile, rows, columns, row);
                     Scratch.write(at, rows, columns, tile);
@@ -165,20 +173,21 @@ final class LayerForward {
     }
   }
 
-  /** A product without its bias, e.g. {@code W_o c}. */
-  static Stage product(Pass pass, Linear linear, Floats x, Floats y) {
-    return (shard, part, worker) -> multiply(pass, linear, x, y, shard, part);
+  /** A product without its bias, e.g. {@code W_o c}; strides are distances of rows. */
+  static Stage product(Pass pass, Linear linear, Floats x, int xStride, Floats y, int yStride) {
+    return (shard, part, worker) -> multiply(pass, linear, x, xStride, y, yStride, shard, part);
   }
 
-  private static void multiply(Pass pass, Linear linear, Floats x, Floats y, int shard, int part) {
+  private static void multiply(
+      Pass pass, Linear linear, Floats x, int xStride, Floats y, int yStride, int shard, int part) {
     final LinearOperator operator = linear.operator();
     final int from = Shards.cut(operator.outputs(), part, pass.shards().parts());
     final int to = Shards.cut(operator.outputs(), part + 1, pass.shards().parts());
     final int row = pass.shards().firstRow(shard);
     operator.forward(
-        new Matrix(x, row * operator.inputs(), operator.inputs()),
+        new Matrix(x, row * xStride, xStride),
         pass.shards().endRow(shard) - row,
-        new Matrix(y, row * operator.outputs(), operator.outputs()),
+        new Matrix(y, row * yStride, yStride),
         from,
         to);
   }
@@ -191,12 +200,11 @@ final class LayerForward {
     final int row = pass.shards().firstRow(shard);
     final int rows = pass.shards().endRow(shard) - row;
     final Matrix x = new Matrix(source, row * d, d);
-    int column = 0;
-    for (Linear linear : weights.projections()) {
-      final Matrix y = new Matrix(buffers.queryKeyValue, row * 3 * width + column, 3 * width);
-      linear.operator().forward(x, rows, y, from, to);
-      addBias(y, rows, from, to, weights.queryKeyValueBias, column, worker);
-      column += width;
+    final int stride = 3 * buffers.width;
+    for (int i = 0; i < 3; i++) {
+      final Matrix y = new Matrix(buffers.queryKeyValue, row * stride + i * buffers.width, stride);
+      weights.projections().get(i).operator().forward(x, rows, y, from, to);
+      addBias(y, rows, from, to, weights.queryKeyValueBias, i * width, worker);
     }
   }
 
@@ -222,7 +230,7 @@ final class LayerForward {
     final int f = weights.ffnWidth();
     final int from = Shards.cut(f, part, pass.shards().parts());
     final int to = Shards.cut(f, part + 1, pass.shards().parts());
-    multiply(pass, weights.up, source, buffers.hidden, shard, part);
+    multiply(pass, weights.up, source, d, buffers.hidden, buffers.ffn, shard, part);
     final int columns = to - from;
     if (columns == 0) {
       return;
@@ -232,7 +240,7 @@ final class LayerForward {
     final int end = pass.shards().endRow(shard);
     for (int row = pass.shards().firstRow(shard); row < end; row += step) {
       final int rows = Math.min(step, end - row);
-      final Matrix at = new Matrix(buffers.hidden, row * f + from, f);
+      final Matrix at = new Matrix(buffers.hidden, row * buffers.ffn + from, buffers.ffn);
       Scratch.read(at, rows, columns, tile);
       pass.kernels().addBias(tile, rows, columns, weights.upBias, from);
       if (pass.keep()) {

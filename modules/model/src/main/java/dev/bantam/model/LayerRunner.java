@@ -44,7 +44,7 @@ final class LayerRunner {
     final Pass pass = passes.of(offsets, true);
     final LayerForward forward = forward(pass, layer, Floats.of(hidden), replaced);
     Stage.runAll(forward.stages(), pass.shards(), workers);
-    return copy(buffers.output, hidden.size(0), shape.hiddenSize());
+    return copy(buffers.output, shape.hiddenSize(), hidden.size(0), shape.hiddenSize());
   }
 
   INDArray runModule(Site site, INDArray x, int[] offsets, Map<String, INDArray> replaced) {
@@ -55,7 +55,7 @@ final class LayerRunner {
         checkRows("x", x, offsets, shape.hiddenSize());
         final LayerForward forward = forward(pass, site.layer(), Floats.of(x), replaced);
         Stage.runAll(forward.attentionStages(), pass.shards(), workers);
-        yield copy(buffers.context, x.size(0), weights.attentionWidth());
+        yield copy(buffers.context, buffers.width, x.size(0), weights.attentionWidth());
       }
       case ATTENTION_CONTEXT ->
           product(pass, weights.attentionOutput, weights.attentionBias, x, offsets);
@@ -125,7 +125,8 @@ final class LayerRunner {
   private INDArray product(Pass pass, Linear linear, float[] bias, INDArray x, int[] offsets) {
     checkRows("x", x, offsets, linear.inputs());
     final Floats y = Floats.zeros(x.size(0), linear.outputs());
-    final Stage stage = LayerForward.product(pass, linear, Floats.of(x), y);
+    final Stage stage =
+        LayerForward.product(pass, linear, Floats.of(x), linear.inputs(), y, linear.outputs());
     final int columns = linear.outputs();
     final Stage addBias =
         (shard, part, worker) ->
@@ -159,9 +160,11 @@ final class LayerRunner {
     }
   }
 
-  private static INDArray copy(Floats rows, long count, int columns) {
+  private static INDArray copy(Floats rows, int stride, long count, int columns) {
     final float[] values = new float[Math.toIntExact(count * columns)];
-    rows.read(0, values, 0, values.length);
+    for (int r = 0; r < count; r++) {
+      rows.read(r * stride, values, r * columns, columns);
+    }
     return Floats.tensor(values, count, columns);
   }
 }

@@ -5,7 +5,9 @@ import dev.bantam.tensor.Floats;
 
 /**
  * The activations of passes, allocated once and grown when a larger batch comes. A pass for results
- * alone shares one layer's buffers between all layers; one for gradients keeps each layer's.
+ * alone shares one layer's buffers between all layers; one for gradients keeps each layer's. Shared
+ * buffers have the row length of the widest layer, so that a shard that is a layer ahead of another
+ * never writes to the other's rows.
  */
 final class PassMemory {
   private final Architecture architecture;

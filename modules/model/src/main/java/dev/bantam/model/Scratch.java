@@ -8,7 +8,7 @@ final class Scratch {
   private static final int TILE = 8192;
 
   private final float[][] tiles = new float[5][];
-  private final Floats[] squares = new Floats[2];
+  private final Floats[] squares = new Floats[5];
 
   /** Rows of a tile that stays near the core: at least one, about {@value #TILE} floats. */
   static int tileRows(int columns) {

@@ -13,10 +13,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Hidden states, pooling and heads against transformers (golden cases). */
@@ -28,17 +28,14 @@ class EncoderGoldenTest {
     WORKERS.close();
   }
 
+  static Stream<String> hiddenStatesAndPooling() {
+    return GoldenCases.all("encoders", c -> c.has("hidden_states") && c.hasBert("model"));
+  }
+
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "bert-with-pooler",
-        "bert-awkward-masks",
-        "bert-gelu-new",
-        "bert-no-pooler",
-        "bert-relu"
-      })
+  @MethodSource
   void hiddenStatesAndPooling(String name) {
-    final GoldenCase golden = new GoldenCase("encoders/" + name);
+    final GoldenCase golden = new GoldenCase(name);
     final Checkpoint checkpoint = golden.checkpoint("model");
     final Batch batch = golden.batch();
     final EncoderModel model =
@@ -87,21 +84,29 @@ class EncoderGoldenTest {
     assertTrue(compared > 0, "no row compared");
   }
 
+  static Stream<String> rowsBesideAFullyMaskedOne() {
+    return GoldenCases.all("encoders", c -> c.has("eager.last_hidden_state") && c.hasBert("model"));
+  }
+
   /** A row without a visible token cannot be in a packed batch; the other rows are unaffected. */
-  @Test
-  void rowsBesideAFullyMaskedOne() {
-    final GoldenCase golden = new GoldenCase("encoders/bert-fully-masked-row");
+  @ParameterizedTest
+  @MethodSource
+  void rowsBesideAFullyMaskedOne(String name) {
+    final GoldenCase golden = new GoldenCase(name);
     final Checkpoint checkpoint = golden.checkpoint("model");
     final List<Integer> rows = golden.visibleRows();
-    assertEquals(1, rows.size());
+    assertTrue(!rows.isEmpty(), "no visible row");
+    assertTrue(rows.size() < golden.shape("attention_mask")[0], "no masked row");
     final Batch batch = golden.batch();
     final float[] got =
         GoldenCase.model(checkpoint, Optional.empty(), Pooling.MEAN, WORKERS).encode(batch);
     final double[] all = golden.numbers("eager.last_hidden_state");
     final int d = checkpoint.architecture().hiddenSize();
     final int n = golden.shape("attention_mask")[1];
+    int sequence = 0;
     for (int t = 0; t < batch.tokens(); t++) {
-      final int from = (rows.get(0) * n + batch.positions()[t]) * d;
+      sequence += t == batch.offsets()[sequence + 1] ? 1 : 0;
+      final int from = (rows.get(sequence) * n + batch.positions()[t]) * d;
       golden.check(
           "eager.last_hidden_state",
           Arrays.copyOfRange(all, from, from + d),
@@ -110,10 +115,25 @@ class EncoderGoldenTest {
     }
   }
 
+  static Stream<String> headLogits() {
+    return GoldenCases.all("encoders", c -> c.hasBert("seqcls"));
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"seqcls", "regression", "multilabel"})
-  void headLogits(String head) {
-    final GoldenCase golden = new GoldenCase("encoders/bert-heads");
+  @MethodSource
+  void headLogits(String name) {
+    int compared = 0;
+    for (String head : List.of("seqcls", "regression", "multilabel")) {
+      final GoldenCase golden = new GoldenCase(name);
+      if (golden.hasBert(head)) {
+        headLogits(golden, head);
+        compared++;
+      }
+    }
+    assertEquals(3, compared);
+  }
+
+  private static void headLogits(GoldenCase golden, String head) {
     final Checkpoint checkpoint = golden.checkpoint(head);
     final Head.Kind kind =
         switch (head) {
@@ -129,12 +149,69 @@ class EncoderGoldenTest {
         golden.numbers(head + ".logits"),
         model.outputs(golden.batch()).values(),
         head);
+    final double loss =
+        model.gradients(
+            golden.batch(),
+            GradientGoldenTest.loss(kind, golden.numbers(head + ".labels")),
+            Model.Regularization.NONE,
+            (parameter, gradient) -> {});
+    golden.check(head + ".loss", golden.numbers(head + ".loss"), new float[] {(float) loss}, head);
+  }
+
+  static Stream<String> storageVariants() {
+    return GoldenCases.all(
+        "encoders", c -> c.description.path("parameters").path("folders").isObject());
+  }
+
+  /** One model stored in many ways: each folder gives the numbers that the case states for it. */
+  @ParameterizedTest
+  @MethodSource
+  void storageVariants(String name) {
+    final GoldenCase golden = new GoldenCase(name);
+    final List<String> compared = new ArrayList<>();
+    golden
+        .description
+        .path("parameters")
+        .path("folders")
+        .fieldNames()
+        .forEachRemaining(
+            folder -> {
+              final Checkpoint checkpoint = golden.checkpoint(folder);
+              for (String what :
+                  List.of(
+                      folder + ".logits",
+                      folder + ".pooler_output",
+                      folder + ".last_hidden_state")) {
+                if (golden.has(what)) {
+                  golden.check(what, golden.numbers(what), variant(what, checkpoint, golden), what);
+                  compared.add(what);
+                }
+              }
+            });
+    assertTrue(compared.size() >= 12, "compared " + compared);
+  }
+
+  private static float[] variant(String what, Checkpoint checkpoint, GoldenCase golden) {
+    if (what.endsWith(".logits")) {
+      return GoldenCase.model(checkpoint, checkpoint.head(), checkpoint.pooling(), WORKERS)
+          .outputs(golden.batch())
+          .values();
+    }
+    final EncoderModel model =
+        GoldenCase.model(checkpoint, Optional.empty(), Pooling.POOLER, WORKERS);
+    return what.endsWith(".pooler_output")
+        ? model.embed(golden.batch(), false)
+        : model.encode(golden.batch());
+  }
+
+  static Stream<String> textsToVectors() {
+    return GoldenCases.all("encoders", c -> c.description.path("inputs").path("texts").isArray());
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"sentence-encoder-mean", "sentence-encoder-cls"})
+  @MethodSource
   void textsToVectors(String name) {
-    final GoldenCase golden = new GoldenCase("encoders/" + name);
+    final GoldenCase golden = new GoldenCase(name);
     final Checkpoint checkpoint = golden.checkpoint("model");
     final List<Encoding> encodings = new ArrayList<>();
     golden

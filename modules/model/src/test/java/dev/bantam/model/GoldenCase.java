@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Head;
 import dev.bantam.checkpoint.HuggingFaceFolder;
@@ -83,6 +84,16 @@ final class GoldenCase {
     return dimensions;
   }
 
+  /** The float32 form of a tensor. */
+  float[] floats(String tensor) {
+    final double[] values = numbers(tensor);
+    final float[] rounded = new float[values.length];
+    for (int i = 0; i < values.length; i++) {
+      rounded[i] = (float) values[i];
+    }
+    return rounded;
+  }
+
   private double tolerance(String what, String kind) {
     final JsonNode tolerances = description.path("tolerance");
     JsonNode found = tolerances.path(what);
@@ -154,6 +165,35 @@ final class GoldenCase {
   /** Whether the first column of this row is visible. */
   boolean firstVisible(int row) {
     return numbers("attention_mask")[row * shape("attention_mask")[1]] != 0;
+  }
+
+  /** Whether a folder of the case holds a BERT model. */
+  boolean hasBert(String model) {
+    return "bert".equals(config(model).path("model_type").textValue());
+  }
+
+  /** Whether a folder of the case holds a model of this class. */
+  boolean is(String model, String architecture) {
+    return architecture.equals(config(model).path("architectures").path(0).textValue());
+  }
+
+  private JsonNode config(String model) {
+    final Path config = folder.resolve(model).resolve("config.json");
+    try {
+      return Files.isRegularFile(config)
+          ? new ObjectMapper().readTree(config.toFile())
+          : MissingNode.getInstance();
+    } catch (IOException e) {
+      throw new AssertionError(config.toString(), e);
+    }
+  }
+
+  /** The tensor names of the case. */
+  List<String> tensors() {
+    final List<String> names = new ArrayList<>();
+    header.fieldNames().forEachRemaining(names::add);
+    names.remove("__metadata__");
+    return names;
   }
 
   Checkpoint checkpoint(String model) {

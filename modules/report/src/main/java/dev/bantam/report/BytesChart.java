@@ -127,7 +127,7 @@ final class BytesChart implements ChartSpec {
               100 * bar.bytes.getOrDefault(largest, 0.0) / bar.total(),
               largest.title));
     }
-    return "Chart of the bytes of each packed file by what they are for. "
+    return "Chart: bytes of each packed file by what they are for. "
         + String.join("; ", words)
         + ".";
   }

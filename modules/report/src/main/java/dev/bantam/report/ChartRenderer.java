@@ -28,6 +28,9 @@ final class ChartRenderer {
   /** Pixels of a picture for one unit of a chart. */
   static final int PICTURE_SCALE = 2;
 
+  /** The faces that the table of widths fits first. */
+  private static final String FAMILY = "font-family:Verdana,'DejaVu Sans',sans-serif";
+
   static {
     // before anything of AWT starts; an explicit choice of the user stays
     if (System.getProperty("java.awt.headless") == null) {
@@ -48,6 +51,11 @@ final class ChartRenderer {
     context.setComment(null);
     context.setIDGenerator(new PrefixedIds(name));
     context.setPrecision(2);
+    // the default one would ask AWT for its family
+    final SVGGeneratorContext.GraphicContextDefaults defaults =
+        new SVGGeneratorContext.GraphicContextDefaults();
+    defaults.setFont(ChartFonts.TABLE.plain(ChartStyle.TEXT));
+    context.setGraphicContextDefaults(defaults);
     final TableGraphics graphics = new TableGraphics(context);
     chart
         .draw(ChartFonts.TABLE)
@@ -67,7 +75,8 @@ final class ChartRenderer {
     final String text =
         out.toString()
             .replace("\r\n", "\n")
-            .replace("id=\"genericDefs\"", "id=\"" + name + "-defs\"");
+            .replace("id=\"genericDefs\"", "id=\"" + name + "-defs\"")
+            .replace("font-family:sans-serif", FAMILY);
     return text.substring(text.indexOf("<svg")).strip();
   }
 

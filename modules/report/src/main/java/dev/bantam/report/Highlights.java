@@ -23,6 +23,7 @@ final class Highlights {
     this.section = section;
   }
 
+  /** What was compared and how, for readers who have never heard of it. */
   List<String> sentences() {
     final List<String> all = new ArrayList<>();
     if (section.metric().isEmpty()) {
@@ -32,8 +33,15 @@ final class Highlights {
     all.add(compared());
     all.addAll(explained());
     all.add(measured());
-    final Optional<SummaryRow> dense = section.dense().stream().findFirst();
-    dense.ifPresent(row -> all.add("The dense model has " + scoreAndSize(row) + "."));
+    return all;
+  }
+
+  /** The best trade-offs, one sentence each. */
+  List<String> findings() {
+    final List<String> all = new ArrayList<>();
+    for (SummaryRow dense : section.dense()) {
+      all.add("The model as it is (" + section.name(dense) + ") has " + scoreAndSize(dense) + ".");
+    }
     all.addAll(tradeOffs());
     if (section.rows().stream().anyMatch(row -> row.n() == 1)) {
       all.add(
@@ -93,7 +101,7 @@ final class Highlights {
   private String inWords(SummaryRow row) {
     return String.format(
         Locale.ROOT,
-        "%s: %s (%s times smaller than float32), recovery %s %%",
+        "%s: %s, %s times smaller than in float32; it keeps %s %%",
         section.name(row),
         scoreAndSize(row),
         Numbers.fixed(row.ratioFp32().getAsDouble(), 2),
@@ -118,9 +126,8 @@ final class Highlights {
       if (best.isEmpty()) {
         all.add("No version keeps " + share + " of the dense value.");
       } else if (told.add(best.get())) {
-        all.add("The smallest that keeps at least " + share + " is " + inWords(best.get()) + ".");
-      } else {
-        all.add("It is also the smallest that keeps " + share + ".");
+        all.add(
+            "The smallest that keeps at least " + share + " of it is " + inWords(best.get()) + ".");
       }
     }
     if (told.add(known.get(0))) {

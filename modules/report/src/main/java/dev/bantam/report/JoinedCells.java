@@ -4,10 +4,10 @@ import dev.bantam.report.RunFolder.Cell;
 import dev.bantam.tensor.BantamException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 
 /** The cells of several runs as if they came from one. */
 final class JoinedCells {
@@ -57,7 +57,7 @@ final class JoinedCells {
   }
 
   private static void requireOneSplit(List<Cell> cells) {
-    final Set<String> splits = new LinkedHashSet<>();
+    final Set<String> splits = new TreeSet<>();
     cells.forEach(cell -> splits.add(cell.record().cell().split()));
     if (splits.size() > 1) {
       throw BantamException.badInput(

@@ -1,11 +1,11 @@
 package dev.bantam.report;
 
+import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -14,8 +14,6 @@ import java.util.stream.Stream;
 
 /** Writes the files of a report, each under a temporary name first. Remembers what it wrote. */
 final class OutputFolder {
-  private static final String TEMPORARY = ".tmp";
-
   private final Path folder;
   private final Set<String> written = new LinkedHashSet<>();
 
@@ -34,21 +32,8 @@ final class OutputFolder {
    */
   void write(String name, byte[] bytes) {
     final Path file = folder.resolve(name);
-    final Path temporary = file.resolveSibling(file.getFileName() + TEMPORARY);
-    try {
-      Files.createDirectories(file.getParent());
-      Files.write(temporary, bytes);
-      Files.move(
-          temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } catch (IOException e) {
-      throw BantamException.badInput(
-          "Cannot write "
-              + file
-              + ": "
-              + e.getMessage()
-              + ". Is the disk full, or the folder read-only?",
-          e);
-    }
+    AtomicFiles.createFolders(file.getParent());
+    AtomicFiles.write(file, bytes);
     written.add(name);
   }
 
@@ -61,11 +46,10 @@ final class OutputFolder {
     try (Stream<Path> files = Files.list(pictures)) {
       for (Path file : files.sorted().toList()) {
         final String found = file.getFileName().toString();
-        final String base =
-            found.endsWith(TEMPORARY)
-                ? found.substring(0, found.length() - TEMPORARY.length())
-                : found;
-        final boolean picture = base.endsWith(".svg") || base.endsWith(".png");
+        final boolean picture =
+            found.endsWith(".svg")
+                || found.endsWith(".png")
+                || found.endsWith(AtomicFiles.TEMPORARY);
         if (picture && !written.contains(name + "/" + found)) {
           Files.delete(file);
         }

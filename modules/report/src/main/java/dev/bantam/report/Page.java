@@ -2,6 +2,7 @@ package dev.bantam.report;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.bantam.report.RunFolder.Cell;
+import dev.bantam.tensor.Hashes;
 import freemarker.core.HTMLOutputFormat;
 import freemarker.template.TemplateModelException;
 import java.nio.charset.StandardCharsets;
@@ -32,7 +33,7 @@ final class Page {
     values.put(
         "scriptHash",
         Base64.getEncoder()
-            .encodeToString(Hashing.sha256(script.getBytes(StandardCharsets.UTF_8))));
+            .encodeToString(Hashes.sha256().digest(script.getBytes(StandardCharsets.UTF_8))));
     return Templates.html("report.html.ftl", values);
   }
 
@@ -65,7 +66,9 @@ final class Page {
     final Map<String, Object> values = new LinkedHashMap<>();
     values.put("id", "section-" + number);
     values.put("title", section.title());
-    values.put("sentences", new Highlights(section).sentences());
+    final Highlights highlights = new Highlights(section);
+    values.put("sentences", highlights.sentences());
+    values.put("findings", highlights.findings());
     values.put("columns", table.columns());
     values.put("rows", table.rows());
     values.put("charts", page.charts().stream().map(Page::chart).toList());

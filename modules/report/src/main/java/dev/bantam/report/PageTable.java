@@ -36,18 +36,18 @@ final class PageTable {
     add(columns, "std", "standard deviation over the replicates, with n - 1");
     add(columns, "recovery", "mean over the replicates of value / dense value of the same seed");
     add(columns, "MB", "packed file in 10^6 bytes");
-    add(columns, "times smaller, fp32", "4 x dense parameters / bytes");
-    add(columns, "times smaller, fp16", "2 x dense parameters / bytes");
-    add(columns, "bits/weight", "8 x bytes / dense parameters");
-    add(columns, "bits/encoder weight", "8 x bytes of the encoder matrices / their elements");
+    add(columns, "ratio fp32", "times smaller than float32: 4 x dense parameters / bytes");
+    add(columns, "ratio fp16", "times smaller than float16: 2 x dense parameters / bytes");
+    add(columns, "bits per weight", "8 x bytes / dense parameters");
+    add(columns, "bits per encoder weight", "8 x bytes of the encoder matrices / their elements");
     if (sparse) {
       add(columns, "sparsity", "share of zeros in the encoder matrices");
     }
     if (bits) {
       add(columns, "bits asked", "bits per stored encoder weight as asked by the recipe");
     }
-    add(columns, "compressing, s", "seconds of compressing with its training");
-    add(columns, "latency, ms", "median milliseconds of one forward pass");
+    add(columns, "seconds", "seconds of compressing with its training");
+    add(columns, "latency ms", "median milliseconds of one forward pass");
     return columns;
   }
 

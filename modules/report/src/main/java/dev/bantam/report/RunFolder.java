@@ -2,8 +2,10 @@ package dev.bantam.report;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Hashes;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -68,7 +70,7 @@ public final class RunFolder {
           folder.resolve(MANIFEST)
               + " does not hold a JSON object. Run the experiment again to have it rewritten.");
     }
-    final String sha256 = Hashing.ofFile(folder.resolve(RESOLVED));
+    final String sha256 = hash(folder.resolve(RESOLVED));
     final RunFolder planned = new RunFolder("", List.of(), manifest, sha256);
     final List<Cell> cells = new ArrayList<>();
     for (Path cell : cellFolders(folder.resolve("cells"))) {
@@ -86,6 +88,17 @@ public final class RunFolder {
     final RunFolder unsorted = new RunFolder(name, cells, manifest, sha256);
     cells.sort(CellOrder.of(List.of(unsorted)));
     return new RunFolder(name, cells, manifest, sha256);
+  }
+
+  private static String hash(Path file) {
+    try {
+      return Hashes.of(file);
+    } catch (NoSuchFileException e) {
+      throw BantamException.badInput(
+          "There is no file " + file + ". Is its folder the run folder of an experiment?", e);
+    } catch (IOException e) {
+      throw BantamException.badInput("Cannot read " + file + ": " + e.getMessage() + ".", e);
+    }
   }
 
   private static List<Path> cellFolders(Path cells) {

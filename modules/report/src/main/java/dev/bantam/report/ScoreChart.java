@@ -101,12 +101,15 @@ final class ScoreChart implements ChartSpec {
   @Override
   public String alternative() {
     final StringBuilder text = new StringBuilder();
-    text.append("Chart of ").append(title()).append(" for ").append(points.size());
+    text.append("Chart: ").append(title()).append(", ").append(points.size());
     text.append(points.size() == 1 ? " variant." : " variants.");
     dense.ifPresent(d -> text.append(" Dense: ").append(Numbers.fixed(d.score(), 4)).append('.'));
-    if (!front.isEmpty()) {
+    if (axis == Axis.SIZE) {
       text.append(" No other variant is both smaller and better than ");
       text.append(String.join(", ", front.stream().map(this::inWords).toList())).append('.');
+    } else {
+      text.append(' ').append(String.join("; ", points.stream().map(this::inWords).toList()));
+      text.append('.');
     }
     return text.toString();
   }
@@ -116,8 +119,16 @@ final class ScoreChart implements ChartSpec {
         + " ("
         + Numbers.fixed(point.score(), 4)
         + " at "
-        + Numbers.megabytes(point.x() * 1e6)
-        + " MB)";
+        + x(point)
+        + (axis == Axis.SIZE ? " MB)" : ")");
+  }
+
+  private String x(ScorePoint point) {
+    return switch (axis) {
+      case SIZE -> Numbers.megabytes(point.x() * 1e6);
+      case SPARSITY -> Numbers.fixed(point.x(), 4);
+      case BITS -> Numbers.exact(point.x());
+    };
   }
 
   @Override
@@ -135,12 +146,7 @@ final class ScoreChart implements ChartSpec {
     for (ScorePoint point : points) {
       final List<String> row = new ArrayList<>();
       row.add(point.name());
-      row.add(
-          switch (axis) {
-            case SIZE -> Numbers.megabytes(point.x() * 1e6);
-            case SPARSITY -> Numbers.fixed(point.x(), 4);
-            case BITS -> Numbers.exact(point.x());
-          });
+      row.add(x(point));
       row.add(Numbers.fixed(point.score(), 4));
       row.add(point.std() > 0 ? Numbers.fixed(point.std(), 4) : "");
       if (axis == Axis.SIZE) {

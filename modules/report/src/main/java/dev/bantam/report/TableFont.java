@@ -4,8 +4,11 @@ import java.awt.Font;
 import java.awt.FontMetrics;
 import java.awt.font.FontRenderContext;
 import java.awt.font.LineMetrics;
+import java.awt.font.TextAttribute;
 import java.awt.geom.Rectangle2D;
+import java.text.AttributedCharacterIterator;
 import java.text.CharacterIterator;
+import java.util.Map;
 
 /**
  * A sans serif font that is measured by a table of its own instead of through AWT.
@@ -59,6 +62,13 @@ final class TableFont extends Font {
   @Override
   public String getFamily() {
     return Font.SANS_SERIF;
+  }
+
+  /** Batik derives a font of a common size to look fonts up; that one must not ask AWT either. */
+  @Override
+  public Font deriveFont(Map<? extends AttributedCharacterIterator.Attribute, ?> attributes) {
+    final Object size = attributes.get(TextAttribute.SIZE);
+    return new TableFont(getStyle(), size instanceof Number n ? n.intValue() : getSize());
   }
 
   @Override

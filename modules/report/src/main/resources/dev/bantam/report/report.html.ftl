@@ -34,9 +34,15 @@ ${style}</style>
 <section aria-labelledby="${section.id}">
 <h2 id="${section.id}">${section.title}</h2>
 <p class="lead">${section.sentences?join(" ")}</p>
+<#if section.findings?has_content>
+<ul>
+<#list section.findings as finding>
+<li>${finding}</li>
+</#list>
+</ul>
+</#if>
 <div class="scroll wide" tabindex="0" role="region" aria-label="Summary of ${section.title}">
 <table>
-<caption class="soft" hidden>Summary of ${section.title}; the heads are buttons that sort</caption>
 <thead><tr>
 <#list section.columns as column>
 <th scope="col"<#if !column?is_first> class="num"</#if>><button type="button" title="${column.meaning}; sort by it">${column.name}</button></th>

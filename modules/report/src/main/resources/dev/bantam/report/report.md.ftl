@@ -18,6 +18,10 @@ Report by Bantam ${version}<#if experiments?size gt 1> on the experiments ${expe
 
 ${section.sentences?join(" ")}
 
+<#list section.findings as finding>
+- ${finding}
+</#list>
+
 | <#list section.columns as column>${column.name} | </#list>
 |<#list section.columns as column><#if column?is_first> --- |<#else> ---: |</#if></#list>
 <#list section.rows as row>

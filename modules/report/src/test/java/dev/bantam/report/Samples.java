@@ -2,6 +2,7 @@ package dev.bantam.report;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.bantam.tensor.Hashes;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -25,11 +26,7 @@ final class Samples {
   private Samples() {}
 
   static String hash(String of) {
-    final StringBuilder hex = new StringBuilder();
-    for (byte b : Hashing.sha256(of.getBytes(StandardCharsets.UTF_8))) {
-      hex.append(String.format(java.util.Locale.ROOT, "%02x", b));
-    }
-    return hex.toString();
+    return Hashes.of(of.getBytes(StandardCharsets.UTF_8));
   }
 
   static CellId id(String variant, long seed) {

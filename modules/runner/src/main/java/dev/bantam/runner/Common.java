@@ -1,5 +1,6 @@
 package dev.bantam.runner;
 
+import dev.bantam.runner.run.ConsoleProgress;
 import java.io.PrintStream;
 import picocli.CommandLine.Option;
 

@@ -2,6 +2,7 @@ package dev.bantam.runner;
 
 import dev.bantam.checkpoint.CacheFolder;
 import dev.bantam.runner.run.Machine;
+import dev.bantam.runner.run.Version;
 import dev.bantam.tensor.Kernels;
 import dev.bantam.tensor.NativeRuntime;
 import dev.bantam.tensor.Workers;

@@ -1,5 +1,6 @@
 package dev.bantam.runner;
 
+import dev.bantam.runner.run.Version;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
 import java.util.concurrent.Callable;

@@ -3,6 +3,7 @@ package dev.bantam.runner;
 import dev.bantam.report.ReportContext;
 import dev.bantam.report.Reports;
 import dev.bantam.report.RunFolder;
+import dev.bantam.runner.run.Version;
 import dev.bantam.tensor.AtomicFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

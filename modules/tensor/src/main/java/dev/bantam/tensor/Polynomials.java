@@ -96,11 +96,11 @@ public final class Polynomials {
     return Math.fma(p, t, TAIL_0);
   }
 
-  /** x Phi(x), the erf form. */
+  /** x Phi(x), the erf form; far below zero the tail no longer falls, so x must not grow either. */
   public static float gelu(float x) {
     final float u = Math.min(Math.abs(x), TAIL_END);
     final float q = bell(u) * tailRatio(u);
-    return x * (x < 0f ? q : 1f - q);
+    return Math.max(x, -TAIL_END) * (x < 0f ? q : 1f - q);
   }
 
   /** Phi(x) + x phi(x). */

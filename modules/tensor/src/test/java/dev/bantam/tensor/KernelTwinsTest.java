@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Random;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.BeforeAll;
@@ -14,7 +16,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** The scalar definition and its Vector API twin give the same bits, cold and warm. */
 class KernelTwinsTest {
-  private static final int[] LENGTHS = {1, 2, 7, 15, 16, 17, 31, 33, 64, 100, 384, 1021};
+  private static final int[] LENGTHS = {
+    1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 129, 255, 384, 1021
+  };
   private static final int WARM_ROUNDS = 3_000;
 
   private static Kernels scalar;
@@ -156,18 +160,66 @@ class KernelTwinsTest {
     return x;
   }
 
-  /** The compiler's warm code gives the bits of the first, interpreted call. */
+  private static Map<String, BiConsumer<Kernels, float[][]>> kernels(int n) {
+    final Map<String, BiConsumer<Kernels, float[][]>> all = new LinkedHashMap<>();
+    for (Kernels.Activation activation : Kernels.Activation.values()) {
+      all.put("activate " + activation, (k, x) -> k.activate(activation, x[0], n));
+      all.put(
+          "activateBackward " + activation,
+          (k, x) -> k.activateBackward(activation, x[0], x[1], n));
+    }
+    all.put("add", (k, x) -> k.add(x[0], x[1], n));
+    all.put("addBias", (k, x) -> k.addBias(x[0], 1, n, x[1], 0));
+    all.put("addColumnSums", (k, x) -> k.addColumnSums(x[0], 1, n, x[1], 0));
+    all.put(
+        "layerNorm", (k, x) -> k.layerNorm(x[1], 1, n, x[2], x[3], 1e-12, x[4], new float[1], 0));
+    all.put(
+        "layerNormBackward",
+        (k, x) -> k.layerNormBackward(x[1], 1, n, x[2], new float[] {0.7f}, 0, x[3], x[4], x[5]));
+    all.put("softmax", (k, x) -> k.softmax(x[1], 0, n, 0.3f, x[2]));
+    all.put("softmaxBackward", (k, x) -> k.softmaxBackward(x[1], x[2], 0, n, 0.3f));
+    all.put("dropout", (k, x) -> k.dropout(x[1], n, 7, 3, 0.1f));
+    all.put(
+        "adamW",
+        (k, x) ->
+            k.adamW(
+                x[1],
+                x[2],
+                x[3],
+                square(x[4]),
+                n,
+                new Kernels.AdamStep(0.7f, 0.9, 0.999, 1e-8f, 1e-4f, 1e-3f, 0.5f)));
+    return all;
+  }
+
+  /** The compiler's warm code gives the bits of the first, interpreted call, for each kernel. */
   @Test
   void warmEqualsCold() {
-    final float[] start = awkward(384);
-    final float[] cold = start.clone();
-    vector.activate(Kernels.Activation.GELU_ERF, cold, cold.length);
-    float[] warm = null;
-    for (int round = 0; round < WARM_ROUNDS; round++) {
-      warm = start.clone();
-      vector.activate(Kernels.Activation.GELU_ERF, warm, warm.length);
-    }
-    assertArrayEquals(cold, warm);
+    final int n = 389; // whole vectors and a rest
+    final float[][] start = {
+      awkward(n),
+      gaussian(n, 3, 1),
+      gaussian(n, 1, 2),
+      gaussian(n, 1, 3),
+      gaussian(n, 1, 4),
+      gaussian(n, 1, 5)
+    };
+    assertEquals(15, kernels(n).size());
+    kernels(n)
+        .forEach(
+            (name, kernel) -> {
+              final float[][] cold = copy(start);
+              kernel.accept(vector, cold);
+              float[][] warm = null;
+              for (int round = 0; round < WARM_ROUNDS; round++) {
+                warm = copy(start);
+                kernel.accept(vector, warm);
+              }
+              for (int i = 0; i < cold.length; i++) {
+                assertArrayEquals(cold[i], warm[i], name + " array " + i);
+              }
+              same(kernel, start);
+            });
   }
 
   /** About the asked share is dropped, the rest is scaled, and the mask is a pure function. */

@@ -12,6 +12,7 @@ import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.model.GradientSink;
 import dev.bantam.model.Loss;
+import dev.bantam.model.LossTerm;
 import dev.bantam.model.Model.Regularization;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
@@ -31,14 +32,16 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.Function;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Fine-tuning of an encoder on a labelled task: AdamW, linear warm-up and decay, clipping, dropout,
  * optional distillation; the best epoch on the tune split is kept.
  *
- * <p>Deterministic: batches, dropout and the new head depend on the seed alone. The state after
- * each epoch can be saved and picked up again with the same bits.
+ * <p>What is attached to the model when the tuner is made (operators, transforms, attention) is
+ * trained with it. Deterministic: batches, dropout and the new head depend on the seed alone. The
+ * state after each epoch can be saved and picked up again with the same bits.
  */
 public final class FineTuner {
   private static final double HEAD_DEVIATION = 0.02;
@@ -175,6 +178,20 @@ public final class FineTuner {
       List<TokenizedExample> tune,
       Optional<LogitDistillation> distillation,
       Resume resume) {
+    return run(train, tune, distillation, labelled -> List.of(), resume);
+  }
+
+  /**
+   * As the other form, with further terms of the loss, e.g. the distillation of hidden states.
+   *
+   * @param terms makes the terms of a batch; depends on the batch alone
+   */
+  public List<Epoch> run(
+      List<TokenizedExample> train,
+      List<TokenizedExample> tune,
+      Optional<LogitDistillation> distillation,
+      Function<LabelledBatch, List<LossTerm>> terms,
+      Resume resume) {
     final AdamW optimizer = optimizer();
     final List<Epoch> epochs = new ArrayList<>();
     Map<String, INDArray> best = Map.of();
@@ -190,7 +207,7 @@ public final class FineTuner {
     final Schedule schedule = Schedule.linear(Math.round(total * settings.warmUp()), total);
     for (int epoch = epochs.size(); epoch < settings.epochs(); epoch++) {
       final double loss =
-          epoch(epoch, train, distillation, optimizer, schedule, epoch * stepsPerEpoch);
+          epoch(epoch, train, distillation, terms, optimizer, schedule, epoch * stepsPerEpoch);
       final double value =
           Evaluator.evaluate(model, task, tune, "Evaluating on tune", progress)
               .value(task.metric());
@@ -222,12 +239,19 @@ public final class FineTuner {
   }
 
   private AdamW optimizer() {
-    return new AdamW(trainedTensors(), AdamW.Settings.withDecay(settings.weightDecay()), workers);
+    return new AdamW(
+        trainedTensors(),
+        AdamW.Settings.withDecay(settings.weightDecay()),
+        // scales and thresholds of what is attached do not decay and have their own rates
+        (name, tensor) -> !EncoderModel.isAttached(name) && AdamW.decaysByDefault(name, tensor),
+        model::learningRateFactor,
+        workers);
   }
 
   private Map<String, INDArray> trainedTensors() {
     final Map<String, INDArray> tensors = new LinkedHashMap<>();
-    trained.forEach(name -> tensors.put(name, model.parameters().get(name)));
+    final Map<String, INDArray> all = model.parameters();
+    trained.forEach(name -> tensors.put(name, all.get(name)));
     return tensors;
   }
 
@@ -241,9 +265,10 @@ public final class FineTuner {
   }
 
   private void copyInto(Map<String, INDArray> values) {
+    final Map<String, INDArray> all = model.parameters();
     values.forEach(
         (name, tensor) -> {
-          final Floats target = Floats.of(model.parameters().get(name));
+          final Floats target = Floats.of(all.get(name));
           target.copy(0, Floats.of(tensor), 0, target.length());
         });
   }
@@ -252,6 +277,7 @@ public final class FineTuner {
       int epoch,
       List<TokenizedExample> train,
       Optional<LogitDistillation> distillation,
+      Function<LabelledBatch, List<LossTerm>> terms,
       AdamW optimizer,
       Schedule schedule,
       long firstStep) {
@@ -272,6 +298,7 @@ public final class FineTuner {
             model.gradients(
                 batch,
                 loss(labelled, distillation),
+                terms.apply(labelled),
                 new Regularization(
                     (float) settings.dropout(), dropoutSeed + step * 0x9e3779b97f4a7c15L),
                 collector);

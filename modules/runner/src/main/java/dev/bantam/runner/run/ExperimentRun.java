@@ -7,7 +7,6 @@ import dev.bantam.export.PackedFile;
 import dev.bantam.report.CellRecord;
 import dev.bantam.report.CellResult;
 import dev.bantam.report.CellTimings;
-import dev.bantam.runner.ConsoleProgress;
 import dev.bantam.runner.experiment.Experiment;
 import dev.bantam.runner.experiment.ResolvedExperiment;
 import dev.bantam.tensor.AtomicFiles;

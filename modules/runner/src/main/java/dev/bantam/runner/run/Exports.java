@@ -9,7 +9,6 @@ import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.report.CellRecord;
-import dev.bantam.runner.Version;
 import dev.bantam.runner.experiment.ResolvedExperiment;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.Workers;

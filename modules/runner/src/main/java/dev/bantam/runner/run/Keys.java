@@ -5,7 +5,6 @@ import dev.bantam.data.Examples;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
 import dev.bantam.report.CellRecord;
-import dev.bantam.runner.Version;
 import dev.bantam.runner.experiment.ResolvedExperiment;
 import dev.bantam.tensor.Hashes;
 import java.util.HashMap;

@@ -6,7 +6,6 @@ import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.data.Examples;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
-import dev.bantam.runner.Version;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;

@@ -1,6 +1,5 @@
 package dev.bantam.runner.run;
 
-import dev.bantam.runner.ConsoleProgress;
 import java.util.OptionalInt;
 
 /**

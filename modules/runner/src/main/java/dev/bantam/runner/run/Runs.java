@@ -6,8 +6,6 @@ import dev.bantam.report.Report;
 import dev.bantam.report.ReportContext;
 import dev.bantam.report.Reports;
 import dev.bantam.report.RunFolder;
-import dev.bantam.runner.ConsoleProgress;
-import dev.bantam.runner.Version;
 import dev.bantam.runner.experiment.Gate;
 import dev.bantam.runner.experiment.Variant;
 import dev.bantam.tensor.AtomicFiles;

@@ -189,7 +189,7 @@ public final class VectorKernels implements Kernels {
   private static FloatVector gelu(FloatVector x) {
     final FloatVector u = x.abs().min(Polynomials.TAIL_END);
     final FloatVector q = exp(u.mul(u).mul(-0.5f)).mul(tailRatio(u));
-    return x.mul(phi(x, q));
+    return x.max(-Polynomials.TAIL_END).mul(phi(x, q));
   }
 
   private static FloatVector geluDerivative(FloatVector x) {

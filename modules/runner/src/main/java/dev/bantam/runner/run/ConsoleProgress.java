@@ -1,4 +1,4 @@
-package dev.bantam.runner;
+package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Progress;
 import java.io.PrintStream;
@@ -27,7 +27,7 @@ public final class ConsoleProgress implements Progress {
    * @param quiet whether to show nothing
    * @param terminal whether {@code out} is a terminal
    */
-  ConsoleProgress(PrintStream out, boolean quiet, boolean terminal) {
+  public ConsoleProgress(PrintStream out, boolean quiet, boolean terminal) {
     this.out = out;
     this.quiet = quiet;
     this.terminal = terminal;

@@ -1,4 +1,4 @@
-package dev.bantam.runner;
+package dev.bantam.runner.run;
 
 import java.io.IOException;
 import java.io.InputStream;
