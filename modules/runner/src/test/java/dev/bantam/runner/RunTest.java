@@ -187,6 +187,7 @@ class RunTest {
       assertTrue(card.contains(String.format(java.util.Locale.ROOT, "| %.4f |\n", accuracy)), card);
       assertTrue(card.contains("licence") && card.contains("signs.tsv"), card);
       assertEquals(!variant.equals("dense"), card.contains("```yaml"), card);
+      assertFalse(card.contains("--task signs"), "that is no named task:\n" + card);
     }
   }
 

@@ -2,6 +2,7 @@ package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.data.Provenance;
+import dev.bantam.data.Tasks;
 import dev.bantam.report.CellId;
 import dev.bantam.report.CellRecord;
 import dev.bantam.report.CellResult;
@@ -71,7 +72,7 @@ final class ModelCard {
         treatment.isEmpty()
             ? "The weights are plain float32 safetensors. "
             : "The weights are packed; Bantam reads them: `./bantam evaluate FOLDER --task "
-                + cell.task()
+                + taskArgument(cell.task())
                 + "`. The byte layout is in Bantam's docs/formats.md. ");
     card.append(
         String.format(
@@ -91,6 +92,11 @@ final class ModelCard {
     return "## Sources and licences\n\n"
         + line("Model", model.source(), model.licence(), model.attribution())
         + line("Data", data.source(), data.licence(), data.attribution());
+  }
+
+  /** What {@code --task} takes: the name of a named task, else a file that describes it. */
+  private static String taskArgument(String task) {
+    return Tasks.all().stream().anyMatch(t -> t.name().equals(task)) ? task : "TASK.yaml";
   }
 
   private static void row(
