@@ -392,6 +392,28 @@ class CommandsTest {
     }
   }
 
+  /** Patterns mean the same to the plan and to the training. */
+  @Test
+  void whatIsFrozenStays() {
+    shorten();
+    tiny.edit("freeze: []", "freeze: ['re:encoder\\.layer\\.0\\..*', embeddings.*]");
+    run().code(0);
+    final Path weights = run.resolve("cells/" + Tiny.CELL + "dense.s1/model.safetensors");
+    try (SafetensorsFile before = SafetensorsFile.open(tiny.model().resolve("model.safetensors"));
+        SafetensorsFile after = SafetensorsFile.open(weights)) {
+      int compared = 0;
+      for (String name : before.entries().keySet()) {
+        final boolean frozen = name.contains("encoder.layer.0.") || name.contains("embeddings.");
+        final boolean trained = name.contains("encoder.layer.1.") && name.endsWith("dense.weight");
+        if (frozen || trained) {
+          assertEquals(frozen, before.floats(name).equals(after.floats(name)), name + " is frozen");
+          compared++;
+        }
+      }
+      assertEquals(16 + 5 + 3, compared);
+    }
+  }
+
   @Test
   void doctorNamesTheKernels() {
     Outcome.of("doctor", "--threads", 1)

@@ -1,6 +1,7 @@
 package dev.bantam.training;
 
 import dev.bantam.checkpoint.Head;
+import dev.bantam.checkpoint.NamePattern;
 import dev.bantam.checkpoint.Pooling;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.data.Batches;
@@ -19,9 +20,6 @@ import dev.bantam.tensor.ExitCode;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Seeds;
 import dev.bantam.tensor.Workers;
-import java.nio.file.FileSystems;
-import java.nio.file.Path;
-import java.nio.file.PathMatcher;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -130,16 +128,16 @@ public final class FineTuner {
   }
 
   private static Set<String> trainedParameters(EncoderModel model, FineTuning settings) {
-    final List<PathMatcher> frozen = new ArrayList<>();
+    final List<NamePattern> frozen = new ArrayList<>();
     for (String pattern : settings.frozen()) {
-      frozen.add(FileSystems.getDefault().getPathMatcher("glob:" + pattern));
+      frozen.add(NamePattern.of(pattern));
     }
     final boolean[] used = new boolean[frozen.size()];
     final Set<String> names = new LinkedHashSet<>();
     for (String name : model.parameters().keySet()) {
       boolean train = true;
       for (int i = 0; i < frozen.size(); i++) {
-        if (frozen.get(i).matches(Path.of(name))) {
+        if (frozen.get(i).matches(name)) {
           used[i] = true;
           train = false;
         }

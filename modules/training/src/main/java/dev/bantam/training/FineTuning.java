@@ -15,7 +15,8 @@ import java.util.Locale;
  * @param weightDecay decoupled decay on matrices
  * @param dropout share of activations dropped, in [0, 1)
  * @param clip largest global gradient norm, 0 for none
- * @param frozen parameters that are not trained, as globs on their names, e.g. {@code embeddings.*}
+ * @param frozen parameters that are not trained, as {@link dev.bantam.checkpoint.NamePattern}s,
+ *     e.g. {@code embeddings.*}
  */
 public record FineTuning(
     int epochs,
