@@ -39,7 +39,7 @@ class ExitCodesTest {
   @Test
   void helpAndVersionAreOk() {
     Outcome.of("--help").code(0).prints("run", "plan", "evaluate", "Exit codes");
-    Outcome.of("--version").code(0).prints("bantam " + Version.TEXT);
+    Outcome.of("--version").code(0).prints("bantam " + dev.bantam.runner.run.Version.TEXT);
     for (String command :
         List.of("run", "plan", "inspect", "finetune", "evaluate", "report", "doctor")) {
       Outcome.of(command, "--help").code(0).prints("--threads", "--quiet", "--offline");

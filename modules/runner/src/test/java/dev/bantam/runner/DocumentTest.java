@@ -1,0 +1,167 @@
+package dev.bantam.runner;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.bantam.compression.Step;
+import dev.bantam.runner.experiment.Experiment;
+import dev.bantam.runner.experiment.ExperimentReader;
+import dev.bantam.runner.experiment.ResolvedExperiment;
+import dev.bantam.runner.experiment.Variant;
+import dev.bantam.runner.run.StepCatalogue;
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** {@code docs/experiment-file.md} says what the reader does. */
+class DocumentTest {
+  private static final String BASE =
+      """
+      version: 1
+      name: example
+      model: all-minilm-l6-v2
+      task: wordnet-supersense
+      variants: [{name: dense}]
+      """;
+
+  static List<Document.Example> right() {
+    return Document.examples("");
+  }
+
+  static List<Document.Example> refused() {
+    return Document.examples("refused");
+  }
+
+  static List<Document.Example> wrong() {
+    return Document.examples("wrong");
+  }
+
+  private static Experiment<Step> read(String yaml) {
+    return new ExperimentReader<>(new StepCatalogue())
+        .parse("experiment.yaml", yaml.getBytes(StandardCharsets.UTF_8))
+        .experiment();
+  }
+
+  @ParameterizedTest
+  @MethodSource("right")
+  void anExampleIsRight(Document.Example example) {
+    final Experiment<Step> experiment = read(example.experiment(BASE));
+    final Experiment<Step> again =
+        read(new String(ResolvedExperiment.write(experiment), StandardCharsets.UTF_8));
+    assertEquals(
+        new String(ResolvedExperiment.write(experiment), StandardCharsets.UTF_8),
+        new String(ResolvedExperiment.write(again), StandardCharsets.UTF_8));
+  }
+
+  /** The grammar knows it; opening it for a run refuses it as not done yet. */
+  @ParameterizedTest
+  @MethodSource("refused")
+  void aRefusedExampleIsReadAndRefused(Document.Example example, @TempDir Path temporary) {
+    final Tiny tiny = Tiny.in(temporary);
+    final Path file = tiny.write("refused.yaml", example.experiment(tiny.text()));
+    new ExperimentReader<>(new StepCatalogue()).read(file);
+    Outcome.of("plan", file).code(3).says("refused.yaml:", " yet");
+  }
+
+  @ParameterizedTest
+  @MethodSource("wrong")
+  void aWrongExampleGivesTheMessagesShown(Document.Example example) {
+    final BantamException refusal =
+        assertThrows(BantamException.class, () -> read(example.experiment(BASE)));
+    assertEquals(ExitCode.BAD_FILE, refusal.exitCode());
+    assertEquals(example.message(), refusal.getMessage() + "\n");
+  }
+
+  @Test
+  void theGridGivesTheVariantsNamed() {
+    final Document.Example grid =
+        right().stream().filter(e -> e.text().contains("sparse-{sparsity}")).findFirst().get();
+    final List<String> names =
+        read(grid.experiment(BASE)).variants().stream().map(Variant::name).toList();
+    final String document = document();
+    assertEquals(5, names.size());
+    names.forEach(name -> assertTrue(document.contains("`" + name + "`"), name));
+  }
+
+  @Test
+  void everyKeyOfTheGrammarIsThere() {
+    final Experiment<Step> everything =
+        read(
+            """
+            version: 1
+            name: everything
+            model: m
+            task:
+              - {train: a.tsv, dev: b.tsv, text: t, label: l, metric: f1}
+              - {conll: {train: c.txt, dev: d.txt}}
+              - {glue: sst2, path: p}
+              - {embed: e.txt}
+            variants:
+              - {name: dense}
+              - {name: both, steps: [{prune: {sparsity: 0.5}}, {quantize: {bits: 4}}]}
+              - {name: merged, merge: {method: ties, inputs: [a, c]}}
+            evaluate: {latency: {}}
+            export: [safetensors]
+            gate: {recovery: 0.9}
+            """);
+    final List<String> missing = new ArrayList<>();
+    final String document = document();
+    Pattern.compile("(?m)^[ -]*([a-z][a-z-]*):")
+        .matcher(new String(ResolvedExperiment.write(everything), StandardCharsets.UTF_8))
+        .results()
+        .map(m -> m.group(1))
+        .distinct()
+        .filter(key -> !Pattern.compile("\\b" + key + "\\b").matcher(document).find())
+        .forEach(missing::add);
+    assertEquals(List.of(), missing);
+    for (String step : new StepCatalogue().steps()) {
+      for (String method : new StepCatalogue().methods(step)) {
+        assertTrue(document.contains("#### " + step + ", method " + method + "\n"), method);
+      }
+    }
+  }
+
+  /** A default that the document states is the one that is filled in. */
+  @Test
+  void defaultsAreThoseOfTheTables() {
+    final String resolved =
+        new String(
+            ResolvedExperiment.write(
+                read(
+                    BASE.replace(
+                        "[{name: dense}]",
+                        "[{name: dense}, {name: a, steps: [{prune: {sparsity: 0.5}},"
+                            + " {quantize: {bits: 8}}]}]"))),
+            StandardCharsets.UTF_8);
+    int compared = 0;
+    for (String row : document().lines().filter(l -> l.startsWith("| `")).toList()) {
+      final String[] cells = row.split(" \\| ");
+      final String key = cells[0].replaceAll("[|` ]", "");
+      final boolean plain = cells[2].matches("`[a-z0-9.*-]+`") && !key.contains(",");
+      if (plain && !key.equals("metric")) {
+        final String value = Pattern.quote(cells[2].replace("`", ""));
+        assertTrue(
+            Pattern.compile("(?m)^[ -]*" + key + ": \\[?" + value + "]?$").matcher(resolved).find(),
+            key + " is not " + cells[2] + " in\n" + resolved);
+        compared++;
+      }
+    }
+    assertTrue(compared >= 12, "defaults compared: " + compared);
+  }
+
+  private static String document() {
+    final String document = Tiny.read(Repository.root().resolve("docs/experiment-file.md"));
+    assertFalse(document.isBlank());
+    return document;
+  }
+}
