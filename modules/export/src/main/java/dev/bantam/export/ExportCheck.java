@@ -50,8 +50,7 @@ public record ExportCheck(int inputs, double largest, double mean, int flips) {
       for (int c = 0; c < columns; c++) {
         final int i = row * columns + c;
         final double difference = Math.abs((double) before[i] - after[i]);
-        // this way round a NaN is the largest difference of all
-        largest = difference <= largest ? largest : difference;
+        largest = Math.max(largest, difference); // NaN if one is
         sum += difference;
         best = before[i] > before[row * columns + best] ? c : best;
         bestAfter = after[i] > after[row * columns + bestAfter] ? c : bestAfter;
