@@ -42,13 +42,17 @@ public final class CompressedTensors {
     return SparseGroupedTensor.ifSmaller(grouped).map(CompressedTensor.class::cast).orElse(grouped);
   }
 
-  /** About how many bytes {@link #cheapestSparse} will need for F32 values and a given sparsity. */
-  public static long sparseBytes(long elements, double sparsity) {
-    final double values = Float.BYTES * elements * (1 - sparsity);
+  /**
+   * About how many bytes the cheapest form will need after zeroing a share of a tensor.
+   *
+   * @param denseBytes bytes of the tensor with all its values or codes
+   */
+  public static long sparseBytes(long elements, long denseBytes, double sparsity) {
+    final double values = denseBytes * (1 - sparsity);
     final double mask = elements / 8.0;
-    // a gap takes a byte where zeros are not very rare
+    // a gap between kept positions takes about a byte where zeros are not very rare
     final double gaps = elements * (1 - sparsity);
-    return Math.min(Float.BYTES * elements, Math.round(values + Math.min(mask, gaps)));
+    return Math.min(denseBytes, Math.round(values + Math.min(mask, gaps)));
   }
 
   /**

@@ -20,30 +20,27 @@ public final class CompressionState {
   private final Map<String, INDArray> weights;
   private final Map<String, CompressedTensor> forms = new LinkedHashMap<>();
   private final long seed;
-  private final Workers workers;
+  private final StepResources resources;
 
   /**
    * @param weights live tensors of the model by name, changed by steps
    * @param seed of this run, for draws
-   * @param workers threads for steps that can use them
+   * @param resources what steps may use beside the weights
    */
-  public CompressionState(Map<String, INDArray> weights, long seed, Workers workers) {
+  public CompressionState(Map<String, INDArray> weights, long seed, StepResources resources) {
     this.weights = Collections.unmodifiableMap(new LinkedHashMap<>(weights));
     this.seed = seed;
-    this.workers = workers;
+    this.resources = resources;
   }
 
-  /** A state for work on the calling thread alone. */
+  /** A state for work on the weights alone, on the calling thread. */
   public CompressionState(Map<String, INDArray> weights, long seed) {
-    this(weights, seed, new Workers(1));
+    this(weights, seed, StepResources.weightsOnly(new Workers(1)));
   }
 
-  /**
-   * Threads for independent pieces of work, cut by the shape of the tensors, so that results do not
-   * depend on their number.
-   */
-  public Workers workers() {
-    return workers;
+  /** What steps may use beside the weights. */
+  public StepResources resources() {
+    return resources;
   }
 
   /** Names and live tensors, in the model's order. */
@@ -105,7 +102,9 @@ public final class CompressionState {
               + target.length()
               + " values");
     }
-    target.copy(0, Floats.of(dense), 0, target.length());
+    final Floats restored = Floats.of(dense);
+    target.copy(0, restored, 0, target.length());
+    restored.close();
     forms.put(name, form);
   }
 

@@ -16,9 +16,10 @@ public interface Step {
    * What the step will do, as far as the shapes tell; for plans.
    *
    * @param shapes as for {@link #check}, which found nothing
+   * @param before what earlier steps will have done, by tensor
    * @return the tensors it will touch, in order
    */
-  List<Forecast> forecast(Map<String, long[]> shapes);
+  List<Forecast> forecast(Map<String, long[]> shapes, Map<String, Forecast> before);
 
   /**
    * Changes the weights and decides their stored forms.

@@ -85,7 +85,7 @@ public record RoundToNearest(TensorSelector selector, WeightFormat format) imple
   }
 
   @Override
-  public List<Forecast> forecast(Map<String, long[]> shapes) {
+  public List<Forecast> forecast(Map<String, long[]> shapes, Map<String, Forecast> before) {
     final List<Forecast> forecasts = new ArrayList<>();
     for (String name : selector.select(shapes)) {
       final long[] shape = shapes.get(name);
@@ -113,7 +113,7 @@ public record RoundToNearest(TensorSelector selector, WeightFormat format) imple
             Math.toIntExact(shape[0]),
             Math.toIntExact(shape[1]),
             format,
-            state.workers());
+            state.resources().workers());
     final CompressedTensor form = CompressedTensors.cheapestGrouped(grouped);
     state.put(name, form);
     final float[] after = Floats.toArray(state.weights().get(name));

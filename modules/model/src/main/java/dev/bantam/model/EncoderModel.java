@@ -26,7 +26,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * <p>One pass at a time; a pass uses all workers.
  */
-public final class EncoderModel implements Model<Batch> {
+public final class EncoderModel implements Model<Batch>, AutoCloseable {
   private final Architecture architecture;
   private final Optional<Head> head;
   private final Pooling pooling;
@@ -355,5 +355,14 @@ public final class EncoderModel implements Model<Batch> {
     if (head.isEmpty()) {
       throw new IllegalStateException("This model has no classification head");
     }
+  }
+
+  /**
+   * Frees the memory of passes at once instead of when the collector finds it. The parameters are
+   * left alone, and a later pass allocates again.
+   */
+  @Override
+  public void close() {
+    engine.close();
   }
 }

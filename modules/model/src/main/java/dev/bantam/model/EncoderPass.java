@@ -353,4 +353,8 @@ final class EncoderPass {
     }
     return lowest;
   }
+
+  void close() {
+    memory.close();
+  }
 }

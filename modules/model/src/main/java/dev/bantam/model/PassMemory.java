@@ -62,7 +62,8 @@ final class PassMemory {
     }
   }
 
-  private void close() {
+  /** Frees everything; the next pass allocates again. */
+  void close() {
     if (layers == null) {
       return;
     }

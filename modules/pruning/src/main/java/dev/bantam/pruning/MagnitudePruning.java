@@ -79,7 +79,7 @@ public record MagnitudePruning(TensorSelector selector, double sparsity, Scope s
   }
 
   @Override
-  public List<Forecast> forecast(Map<String, long[]> shapes) {
+  public List<Forecast> forecast(Map<String, long[]> shapes, Map<String, Forecast> before) {
     final List<Forecast> forecasts = new ArrayList<>();
     for (String name : selector.select(shapes)) {
       final long elements = shapes.get(name)[0] * shapes.get(name)[1];
@@ -87,7 +87,12 @@ public record MagnitudePruning(TensorSelector selector, double sparsity, Scope s
           new Forecast(
               name,
               describe() + " to " + Math.round(100 * sparsity) + " % zeros",
-              CompressedTensors.sparseBytes(elements, sparsity)));
+              CompressedTensors.sparseBytes(
+                  elements,
+                  before.containsKey(name)
+                      ? before.get(name).storedBytes()
+                      : Float.BYTES * elements,
+                  sparsity)));
     }
     return forecasts;
   }

@@ -38,11 +38,14 @@ final class Common {
     return offline;
   }
 
-  /** Progress on standard error, so that standard output holds results alone. */
+  /**
+   * Progress on standard error, so that standard output holds results alone. The launcher says
+   * whether that is a terminal; Java can tell only of input and output.
+   */
   ConsoleProgress progress() {
     if (progress == null) {
       final PrintStream err = System.err;
-      progress = new ConsoleProgress(err, quiet, System.console() != null);
+      progress = new ConsoleProgress(err, quiet, Boolean.getBoolean("bantam.terminal"));
     }
     return progress;
   }

@@ -73,6 +73,13 @@ final class FinetuneCommand implements Callable<Integer> {
           ExitCode.USAGE,
           output + " exists already. Choose another folder, or replace it with --force.");
     }
+    if (Files.exists(output) && !isReplaceable(output)) {
+      throw new BantamException(
+          ExitCode.USAGE,
+          output
+              + " is not a model folder, and --force replaces nothing else. Choose another"
+              + " folder.");
+    }
     final FinetuneSettings settings = settings();
     final Checkpoint checkpoint =
         new Sources(Path.of(""), common.progress(), common.offline()).model(model);
@@ -91,16 +98,37 @@ final class FinetuneCommand implements Callable<Integer> {
             .forEach(
                 (metric, value) ->
                     System.out.printf(Locale.ROOT, "dev %s %.6f%n", metric.id(), value));
-        if (force) {
-          AtomicFiles.delete(output);
-        }
-        AtomicFiles.move(temporary, output);
+        replace(temporary);
       } finally {
         AtomicFiles.delete(temporary);
       }
     }
     System.out.println("Written: " + output);
     return 0;
+  }
+
+  /** The old folder goes only when the new one has taken its name. */
+  private void replace(Path temporary) {
+    if (!Files.exists(output)) {
+      AtomicFiles.move(temporary, output);
+      return;
+    }
+    final Path old = AtomicFiles.temporary(output.toAbsolutePath());
+    AtomicFiles.move(output, old);
+    AtomicFiles.move(temporary, output);
+    AtomicFiles.delete(old);
+  }
+
+  /** What --force may delete: an empty folder, or a model's. */
+  private static boolean isReplaceable(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      return false;
+    }
+    final String[] content = folder.toFile().list();
+    return content != null
+        && (content.length == 0
+            || (Files.isRegularFile(folder.resolve("config.json"))
+                && Files.isRegularFile(folder.resolve("model.safetensors"))));
   }
 
   private FinetuneSettings settings() {

@@ -88,12 +88,14 @@ final class RunCommand implements Callable<Integer> {
 
   /** What a reader of the report types to get the same. */
   private String command() {
-    final Path name = experiment.normalize();
-    final String last =
-        Files.isDirectory(name) && !name.isAbsolute()
-            ? name.toString()
-            : String.valueOf(name.getFileName());
-    return "./bantam run " + last.replace('\\', '/') + (smoke ? " --smoke" : "");
+    final Path here = Path.of("").toAbsolutePath();
+    final Path absolute = experiment.toAbsolutePath().normalize();
+    final Path shown =
+        absolute.startsWith(here) ? here.relativize(absolute) : absolute.getFileName();
+    return "./bantam run "
+        + shown.toString().replace('\\', '/')
+        + (smoke ? " --smoke" : "")
+        + (limit == null ? "" : " --limit " + limit);
   }
 
   /** Reads an experiment and opens and checks everything it names. */

@@ -86,7 +86,7 @@ class ExitCodesTest {
     }
 
     @Override
-    public List<Forecast> forecast(Map<String, long[]> shapes) {
+    public List<Forecast> forecast(Map<String, long[]> shapes, Map<String, Forecast> before) {
       return List.of();
     }
 

@@ -6,7 +6,6 @@ import dev.bantam.checkpoint.Pooling;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.data.Batches;
 import dev.bantam.data.LabelledBatch;
-import dev.bantam.data.Metric;
 import dev.bantam.data.Task;
 import dev.bantam.data.TokenizedExample;
 import dev.bantam.model.Batch;
@@ -73,6 +72,7 @@ public final class FineTuner {
           }
         };
 
+    /** Keeps a state; its tensors are live and change after the call. */
     void save(TrainingState state);
 
     Optional<TrainingState> find();
@@ -190,7 +190,18 @@ public final class FineTuner {
       Optional<LogitDistillation> distillation,
       Function<LabelledBatch, List<LossTerm>> terms,
       Resume resume) {
-    final AdamW optimizer = optimizer();
+    try (AdamW optimizer = optimizer()) {
+      return run(train, tune, distillation, terms, resume, optimizer);
+    }
+  }
+
+  private List<Epoch> run(
+      List<TokenizedExample> train,
+      List<TokenizedExample> tune,
+      Optional<LogitDistillation> distillation,
+      Function<LabelledBatch, List<LossTerm>> terms,
+      Resume resume,
+      AdamW optimizer) {
     final List<Epoch> epochs = new ArrayList<>();
     Map<String, INDArray> best = Map.of();
     final Optional<TrainingState> earlier = resume.find();
@@ -223,11 +234,13 @@ public final class FineTuner {
               task.metric().id(),
               value));
       if (better) {
+        free(best);
         best = copyOfTrained();
       }
       resume.save(new TrainingState(epochs, trainedTensors(), best, optimizer.state()));
     }
     copyInto(best);
+    free(best);
     return List.copyOf(epochs);
   }
 
@@ -260,6 +273,10 @@ public final class FineTuner {
             (name, tensor) ->
                 copies.put(name, Floats.tensor(Floats.toArray(tensor), tensor.shape())));
     return copies;
+  }
+
+  private static void free(Map<String, INDArray> copies) {
+    copies.values().forEach(t -> Floats.of(t).close());
   }
 
   private void copyInto(Map<String, INDArray> values) {
@@ -343,10 +360,5 @@ public final class FineTuner {
     public void accept(String parameter, INDArray gradient) {
       gradients.put(parameter, gradient);
     }
-  }
-
-  /** The metric that chooses the epoch. */
-  public Metric metric() {
-    return task.metric();
   }
 }

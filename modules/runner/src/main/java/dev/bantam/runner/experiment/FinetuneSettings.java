@@ -12,10 +12,10 @@ import java.util.OptionalInt;
  * @param examples rows of train to use; empty means all
  * @param learningRate peak of the schedule, above 0
  * @param batch examples in one step
- * @param warmUp share of all steps with a rising learning rate, in [0, 1]
+ * @param warmUp share of all steps with a rising learning rate, in [0, 1)
  * @param weightDecay decoupled decay per step in units of the learning rate
  * @param dropout share of activations dropped, in [0, 1)
- * @param clip largest norm of all gradients together, above 0
+ * @param clip largest norm of all gradients together, 0 for no limit
  * @param freeze patterns of tensors that are not trained
  */
 public record FinetuneSettings(
@@ -45,6 +45,7 @@ public record FinetuneSettings(
   }
 
   private static final double SMALLEST = 1e-12;
+  private static final double BELOW_ONE = 1 - 1e-9;
 
   /** What an empty {@code finetune:} means: fine-tune, with every default. */
   public static FinetuneSettings defaults() {
@@ -63,12 +64,12 @@ public record FinetuneSettings(
             s.choice("when", When.class, written ? When.ALWAYS : When.NEEDED),
             s.integer("epochs", 1, 10_000, 1),
             s.integerOr("all", "examples", 1, Integer.MAX_VALUE),
-            s.number("learning-rate", SMALLEST, 1, 1e-4),
+            s.number("learning-rate", SMALLEST, BELOW_ONE, 1e-4),
             s.integer("batch", 1, 65_536, 32),
-            s.number("warm-up", 0, 1, 0.1),
-            s.number("weight-decay", 0, 10, 0.01),
+            s.number("warm-up", 0, BELOW_ONE, 0.1),
+            s.number("weight-decay", 0, BELOW_ONE, 0.01),
             s.number("dropout", 0, 0.99, 0.1),
-            s.number("clip", SMALLEST, 1e6, 1.0),
+            s.number("clip", 0, 1e6, 1.0),
             s.texts("freeze", List.of("embeddings.*")));
     Patterns.check(s, "freeze", settings.freeze());
     return settings;

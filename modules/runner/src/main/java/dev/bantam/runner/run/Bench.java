@@ -76,6 +76,10 @@ final class Bench implements AutoCloseable {
     return workers;
   }
 
+  Progress progress() {
+    return progress;
+  }
+
   /** The live model. */
   EncoderModel model() {
     return model;
@@ -143,7 +147,7 @@ final class Bench implements AutoCloseable {
   }
 
   /** Training examples of a seed. */
-  private List<TokenizedExample> train(OptionalInt examples, long seed) {
+  List<TokenizedExample> train(OptionalInt examples, long seed) {
     final List<Example> all = subject.task().examples(Split.TRAIN);
     return tokenize(examples.isPresent() ? Examples.select(all, examples.getAsInt(), seed) : all);
   }
@@ -154,7 +158,7 @@ final class Bench implements AutoCloseable {
         split,
         s -> {
           final List<Example> all = subject.task().examples(s);
-          return tokenize(all.subList(0, Math.min(all.size(), subject.limit())));
+          return tokenize(all.subList(0, subject.examples(s)));
         });
   }
 
@@ -174,6 +178,7 @@ final class Bench implements AutoCloseable {
 
   @Override
   public void close() {
+    model.close();
     free(model.parameters());
   }
 }

@@ -112,9 +112,14 @@ final class CellWork {
    */
   CellRecord compressed(Map<String, INDArray> fineTuned, OptionalDouble finetuneSeconds) {
     final long start = System.nanoTime();
-    final Map<String, INDArray> weights = Bench.copy(fineTuned);
+    bench.load(fineTuned);
+    final Map<String, INDArray> weights = bench.model().parameters();
     final CompressionState state =
-        new CompressionState(weights, Seeds.ofDraw(cell.seed(), cell.draw()), bench.workers());
+        new CompressionState(
+            weights,
+            Seeds.ofDraw(cell.seed(), cell.draw()),
+            new BenchResources(
+                bench, experiment.finetune().examples(), cell.seed(), fineTuned, folder));
     final List<StepLog> logs = new ArrayList<>();
     for (ParsedStep<Step> step : cell.variant().steps()) {
       progress.message(cell.name() + ": " + step.step() + " by " + step.method());
@@ -124,7 +129,6 @@ final class CellWork {
     PackedFile.write(state.finish(), file);
     final CompressedModel stored = PackedFile.read(file);
     requireSame(weights, stored);
-    Bench.free(weights);
     return evaluate(stored, logs, seconds(start), finetuneSeconds);
   }
 
@@ -132,15 +136,18 @@ final class CellWork {
    * The file must give exactly what the steps computed, or the results would be another model's.
    */
   private void requireSame(Map<String, INDArray> computed, CompressedModel stored) {
-    final Map<String, INDArray> read = stored.dense();
-    computed.forEach(
-        (name, tensor) -> {
-          if (!Arrays.equals(Floats.toArray(tensor), Floats.toArray(read.get(name)))) {
-            throw new IllegalStateException(
-                cell.name() + ": '" + name + "' read back differs from what was written");
-          }
-        });
-    Bench.free(read);
+    stored
+        .tensors()
+        .forEach(
+            (name, form) -> {
+              final Floats read = Floats.of(form.dense());
+              if (!Arrays.equals(
+                  Floats.toArray(computed.get(name)), Floats.toArray(read.array()))) {
+                throw new IllegalStateException(
+                    cell.name() + ": '" + name + "' read back differs from what was written");
+              }
+              read.close();
+            });
   }
 
   private CellRecord evaluate(

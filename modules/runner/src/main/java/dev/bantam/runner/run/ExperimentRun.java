@@ -25,6 +25,8 @@ import java.util.OptionalDouble;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs an experiment in its folder: finished cells are reused, half ones go on, the others are
@@ -36,6 +38,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 public final class ExperimentRun {
   static final String CELLS = "cells";
   private static final String WORK = ".work";
+  private static final Logger LOG = LoggerFactory.getLogger(ExperimentRun.class);
 
   /** Names of {@link AtomicFiles#temporary}. */
   private static final Pattern TEMPORARY =
@@ -186,7 +189,7 @@ public final class ExperimentRun {
           one(dense, keys.dense(dense), mismatches, failed, f -> work(dense, f, workers).dense());
       for (Cell cell : cells.subList(1, cells.size())) {
         if (!there) {
-          failed.add(cell.name() + ": not tried, because " + dense.name() + " failed");
+          notTried(cell, dense, failed);
           continue;
         }
         one(
@@ -204,6 +207,28 @@ public final class ExperimentRun {
     } finally {
       Bench.free(fineTuned);
     }
+  }
+
+  /** Without its dense model a cell has no result, not even that of an earlier run. */
+  private void notTried(Cell cell, Cell dense, List<String> failed) {
+    final String error = "not tried, because " + dense.name() + " failed";
+    failed.add(cell.name() + ": " + error);
+    discard(cellFolder(cell));
+    AtomicFiles.createFolders(workFolder(cell));
+    recordFailure(cell, keys.dense(dense), error);
+    AtomicFiles.move(workFolder(cell), cellFolder(cell));
+  }
+
+  /** Leaves nothing but the failure in a cell's work folder. */
+  private CellRecord recordFailure(Cell cell, CellKey key, String error) {
+    final Path half = workFolder(cell);
+    discard(half);
+    AtomicFiles.createFolders(half);
+    key.write(half);
+    final CellRecord record =
+        CellRecord.failed(Records.id(experiment, cell, prepared.split()), key.sha256(), error);
+    record.write(half.resolve(CellWork.RESULT));
+    return record;
   }
 
   private CellWork work(Cell cell, Path workFolder, Workers workers) {
@@ -253,6 +278,9 @@ public final class ExperimentRun {
         return true;
       }
     }
+    if (!Files.isRegularFile(half.resolve(CellKey.FILE))) {
+      discard(half); // nothing tells what it was made with
+    }
     discard(done); // a failed cell gets another try, and so does one whose record is gone
     AtomicFiles.createFolders(half);
     key.write(half);
@@ -260,20 +288,9 @@ public final class ExperimentRun {
     String error = "";
     try {
       record = work.in(half);
-    } catch (BantamException e) {
-      if (e.exitCode() == ExitCode.INTERRUPTED) {
-        throw e;
-      }
-      error = e.getMessage();
-      if (worst == ExitCode.OK || e.exitCode().code() < worst.code()) {
-        worst = e.exitCode();
-      }
-      record =
-          CellRecord.failed(Records.id(experiment, cell, prepared.split()), key.sha256(), error);
-      AtomicFiles.delete(half);
-      AtomicFiles.createFolders(half);
-      key.write(half);
-      record.write(half.resolve(CellWork.RESULT));
+    } catch (RuntimeException | OutOfMemoryError e) {
+      error = failure(e);
+      record = recordFailure(cell, key, error);
     }
     AtomicFiles.move(half, done);
     if (!error.isEmpty()) {
@@ -284,6 +301,23 @@ public final class ExperimentRun {
     records.put(cell, record);
     announce(cell, record, "");
     return true;
+  }
+
+  /** The message of an error that ends a cell but not the run; others are thrown on. */
+  private String failure(Throwable e) {
+    final ExitCode code =
+        e instanceof BantamException known ? known.exitCode() : ExitCode.UNEXPECTED;
+    if (code == ExitCode.INTERRUPTED) {
+      throw (BantamException) e;
+    }
+    if (worst == ExitCode.OK || code.code() < worst.code()) {
+      worst = code;
+    }
+    if (code != ExitCode.UNEXPECTED) {
+      return e.getMessage();
+    }
+    LOG.error("This is a defect of Bantam. Please report it with this trace.", e);
+    return "unexpected " + e;
   }
 
   /** Whether both folders of a cell may be used; a failed one holds nothing worth keeping. */

@@ -86,12 +86,12 @@ final class Exports {
       Cell cell, Checkpoint source, Path weights, Path exported, Workers workers) {
     final Map<String, INDArray> before = PackedFile.read(weights).dense();
     final Checkpoint readBack = ModelFolder.read(exported, progress);
-    final ExportCheck check =
-        ExportCheck.compare(
-            encoder(source, before, workers),
-            encoder(readBack, readBack.parameters(), workers),
-            readBack.tokenizer().orElseThrow(),
-            readBack.maxLength());
+    final ExportCheck check;
+    try (EncoderModel one = encoder(source, before, workers);
+        EncoderModel other = encoder(readBack, readBack.parameters(), workers)) {
+      check =
+          ExportCheck.compare(one, other, readBack.tokenizer().orElseThrow(), readBack.maxLength());
+    }
     Bench.free(before);
     Bench.free(readBack.parameters());
     if (check.largest() != 0) {

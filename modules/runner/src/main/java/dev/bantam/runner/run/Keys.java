@@ -25,10 +25,13 @@ final class Keys {
     final Map<String, String> fields = common(cell);
     final Checkpoint model = cell.subject().model();
     fields.put("model_sha256", model.provenance().sha256());
+    fields.put("architecture", model.architecture().toString());
+    fields.put("head", model.head().map(Object::toString).orElse("none"));
     fields.put("pooling", model.pooling().name());
     fields.put("max_length", Integer.toString(model.maxLength()));
     fields.put("tokenizer_sha256", model.tokenizer().map(t -> Hashes.of(t.file())).orElse("none"));
     fields.putAll(data(cell.subject().task()));
+    fields.put("tune_examples", Integer.toString(cell.subject().tuneExamples()));
     fields.put("finetune", ResolvedExperiment.finetune(prepared.experiment()));
     return new CellKey(fields);
   }
@@ -55,12 +58,10 @@ final class Keys {
     fields.put("task", cell.subject().task().name());
     fields.put("variant", cell.variant().name());
     fields.put("seed", Long.toString(cell.seed()));
+    fields.put("kind", cell.subject().task().kind().name());
+    fields.put("metric", cell.subject().task().metric().id());
     fields.put("evaluate", ResolvedExperiment.evaluate(prepared.experiment()));
-    fields.put(
-        "evaluated_examples",
-        Integer.toString(
-            Math.min(
-                cell.subject().limit(), cell.subject().task().examples(prepared.split()).size())));
+    fields.put("evaluated_examples", Integer.toString(cell.subject().examples(prepared.split())));
     return fields;
   }
 

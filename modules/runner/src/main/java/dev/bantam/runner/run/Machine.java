@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.OptionalLong;
+import org.bytedeco.javacpp.Pointer;
 
 /** Facts about this machine. */
 public final class Machine {
@@ -26,6 +27,12 @@ public final class Machine {
   public static long memoryBytes() {
     return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
         .getTotalMemorySize();
+  }
+
+  /** Bytes that this process may take: the machine's, or the cap of off-heap memory if lower. */
+  public static long usableMemoryBytes() {
+    final long cap = Pointer.maxPhysicalBytes();
+    return cap > 0 ? Math.min(memoryBytes(), cap) : memoryBytes();
   }
 
   /** Bytes that can be written where the nearest existing parent of a path lies. */

@@ -2,7 +2,6 @@ package dev.bantam.runner.run;
 
 import dev.bantam.compression.Step;
 import dev.bantam.compression.Step.Forecast;
-import dev.bantam.runner.experiment.ParsedStep;
 import dev.bantam.runner.experiment.Variant;
 import dev.bantam.tensor.Workers;
 import java.io.PrintStream;
@@ -47,7 +46,7 @@ public final class Plan {
         prediction.diskBytes() / 1e9,
         time(prediction, options.threads()),
         options.threads());
-    prediction.check(Machine.memoryBytes(), Machine.freeDiskBytes(folder));
+    prediction.check(Machine.usableMemoryBytes(), Machine.freeDiskBytes(folder));
   }
 
   private static String time(Prediction prediction, int threads) {
@@ -66,11 +65,8 @@ public final class Plan {
         "  %-28s %8.1f MB%n",
         cell.variant().name(),
         Prediction.storedBytes(cell) / 1e6);
-    final Map<String, long[]> shapes = Prepared.shapes(cell.subject());
-    for (ParsedStep<Step> step : cell.variant().steps()) {
-      byTreatment(step.value().forecast(shapes))
-          .forEach((treatment, tensors) -> treatment(treatment, tensors, out));
-    }
+    byTreatment(Prediction.forecasts(cell))
+        .forEach((treatment, tensors) -> treatment(treatment, tensors, out));
   }
 
   /** Tensors with the same treatment in the same place of different layers are one line. */

@@ -4,13 +4,16 @@ import dev.bantam.checkpoint.Architecture;
 import dev.bantam.checkpoint.Architecture.LayerShape;
 import dev.bantam.checkpoint.NamePattern;
 import dev.bantam.compression.Step;
+import dev.bantam.compression.Step.Forecast;
 import dev.bantam.compression.TensorSelector;
 import dev.bantam.data.Split;
 import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.runner.experiment.ParsedStep;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
@@ -47,7 +50,23 @@ record Prediction(long memoryBytes, long diskBytes, double operations) {
           !prepared.experiment().exports().isEmpty() && isExported(prepared, cell);
       disk += exported ? 2 * bytes : bytes;
     }
-    return new Prediction(FIXED + memory, disk, operations);
+    return new Prediction(FIXED + memory, disk + resume(prepared), operations);
+  }
+
+  /** The state of a training, twice while it is replaced: weights, best, two moments. */
+  private static long resume(Prepared prepared) {
+    return prepared.subjects().stream()
+        .mapToLong(s -> 8 * trainedBytes(prepared, s))
+        .max()
+        .orElse(0);
+  }
+
+  private static long trainedBytes(Prepared prepared, Subject subject) {
+    final FinetuneSettings settings = prepared.experiment().finetune();
+    return Prepared.shapes(subject).entrySet().stream()
+        .filter(e -> settings.freeze().stream().noneMatch(p -> matches(p, e.getKey())))
+        .mapToLong(e -> BYTES * elements(e.getValue()))
+        .sum();
   }
 
   /** One seed and draw of every variant is exported: the first. */
@@ -60,10 +79,23 @@ record Prediction(long memoryBytes, long diskBytes, double operations) {
     final Map<String, Long> bytes = new LinkedHashMap<>();
     final Map<String, long[]> shapes = Prepared.shapes(cell.subject());
     shapes.forEach((name, shape) -> bytes.put(name, BYTES * elements(shape)));
-    for (ParsedStep<Step> step : cell.variant().steps()) {
-      step.value().forecast(shapes).forEach(f -> bytes.put(f.tensor(), f.storedBytes()));
-    }
+    forecasts(cell).forEach(f -> bytes.put(f.tensor(), f.storedBytes()));
     return bytes.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  /**
+   * What the steps of a cell will do, in order; a tensor of several steps is in it several times.
+   */
+  static List<Forecast> forecasts(Cell cell) {
+    final Map<String, long[]> shapes = Prepared.shapes(cell.subject());
+    final Map<String, Forecast> before = new LinkedHashMap<>();
+    final List<Forecast> all = new ArrayList<>();
+    for (ParsedStep<Step> step : cell.variant().steps()) {
+      final List<Forecast> ofStep = step.value().forecast(shapes, before);
+      ofStep.forEach(f -> before.put(f.tensor(), f));
+      all.addAll(ofStep);
+    }
+    return all;
   }
 
   private static long elements(long[] shape) {
@@ -78,11 +110,7 @@ record Prediction(long memoryBytes, long diskBytes, double operations) {
     final Map<String, long[]> shapes = Prepared.shapes(subject);
     final long weights = shapes.values().stream().mapToLong(s -> BYTES * elements(s)).sum();
     final FinetuneSettings settings = prepared.experiment().finetune();
-    final long trained =
-        shapes.entrySet().stream()
-            .filter(e -> settings.freeze().stream().noneMatch(p -> matches(p, e.getKey())))
-            .mapToLong(e -> BYTES * elements(e.getValue()))
-            .sum();
+    final long trained = trainedBytes(prepared, subject);
     final double words = meanWords(subject, Split.TRAIN);
     // batches are sorted by length: the longest is about three times the mean
     final long longest =
@@ -128,9 +156,8 @@ record Prediction(long memoryBytes, long diskBytes, double operations) {
             .finetune()
             .examples()
             .orElse(subject.task().examples(Split.TRAIN).size());
-    final int evaluatedRows =
-        Math.min(subject.limit(), subject.task().examples(prepared.split()).size());
-    final int tuneRows = Math.min(subject.limit(), subject.task().examples(Split.TUNE).size());
+    final int evaluatedRows = subject.examples(prepared.split());
+    final int tuneRows = subject.tuneExamples();
     final double tokens = meanWords(subject, Split.TRAIN) * TOKENS_PER_WORD + 2;
     double passes = 0;
     for (Cell cell : prepared.cells()) {

@@ -72,11 +72,14 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
       for (Task task : tasks) {
         final int limit =
             options.smoke() ? SMOKE_EXAMPLES : options.limit().orElse(Integer.MAX_VALUE);
-        subjects.add(new Subject(model, task, limit));
+        subjects.add(new Subject(model, task, limit, options.smoke()));
       }
     }
     for (Subject subject : subjects) {
       check(file, experiment, subject);
+      if (experiment.finetune().when() == FinetuneSettings.When.ALWAYS || !subject.hasHead()) {
+        failures.collect(() -> Tasked.requireTune(subject.task()));
+      }
     }
     final List<Cell> cells = cells(experiment, subjects);
     if (cells.stream().distinct().count() < cells.size()) {
@@ -92,12 +95,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
   }
 
   private static Checkpoint model(Checkpoint model, RunOptions options) {
-    if (model.tokenizer().isEmpty()) {
-      throw BantamException.badInput(
-          "The model '"
-              + model.name()
-              + "' has no tokenizer. Put its tokenizer.json beside its weights.");
-    }
+    Tasked.requireTokenizer(model);
     return options.smoke()
         ? Models.random(model, Math.min(SMOKE_LAYERS, model.architecture().layers().size()), 1L)
         : model;
@@ -200,6 +198,22 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
               "evaluate",
               "the task '" + subject.task().name() + "' has no '" + split.id() + "' examples.");
     }
+    experiment
+        .evaluate()
+        .latency()
+        .filter(l -> l.length() > subject.model().architecture().positions())
+        .ifPresent(
+            l ->
+                file.settings()
+                    .problem(
+                        "evaluate",
+                        "latency has length "
+                            + l.length()
+                            + ", but '"
+                            + subject.model().name()
+                            + "' reads at most "
+                            + subject.model().architecture().positions()
+                            + " tokens."));
     for (Variant<Step> variant : experiment.variants()) {
       for (int i = 0; i < variant.steps().size(); i++) {
         for (Step.StepProblem problem : variant.steps().get(i).value().check(shapes)) {

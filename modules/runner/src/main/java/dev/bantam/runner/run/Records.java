@@ -27,6 +27,7 @@ import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
@@ -86,16 +87,20 @@ final class Records {
 
   /** Mean bits over the encoder weights that a step quantized; empty if none was. */
   static OptionalDouble bits(List<StepLog> logs, Map<String, INDArray> weights) {
-    double sum = 0;
-    double elements = 0;
+    final Map<String, Integer> last = new LinkedHashMap<>(); // a later step has the last word
     for (StepLog log : logs) {
       for (StepLog.Entry entry : log.tensors()) {
         if (entry.bits().isPresent() && TensorSelector.isEncoderMatrix(entry.name())) {
-          final long n = weights.get(entry.name()).length();
-          sum += (double) n * entry.bits().getAsInt();
-          elements += n;
+          last.put(entry.name(), entry.bits().getAsInt());
         }
       }
+    }
+    double sum = 0;
+    double elements = 0;
+    for (Map.Entry<String, Integer> bits : last.entrySet()) {
+      final long n = weights.get(bits.getKey()).length();
+      sum += (double) n * bits.getValue();
+      elements += n;
     }
     return elements == 0 ? OptionalDouble.empty() : OptionalDouble.of(sum / elements);
   }

@@ -6,8 +6,8 @@ import dev.bantam.report.Report;
 import dev.bantam.report.ReportContext;
 import dev.bantam.report.Reports;
 import dev.bantam.report.RunFolder;
+import dev.bantam.report.SummaryRow;
 import dev.bantam.runner.experiment.Gate;
-import dev.bantam.runner.experiment.Variant;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
@@ -49,7 +49,7 @@ public final class Runs {
       double preparing,
       PrintStream out) {
     final Prediction prediction = Prediction.of(prepared);
-    prediction.check(Machine.memoryBytes(), Machine.freeDiskBytes(folder));
+    prediction.check(Machine.usableMemoryBytes(), Machine.freeDiskBytes(folder));
     AtomicFiles.createFolders(folder);
     final ConsoleProgress progress = options.progress();
     final RunFolderLock lock = RunFolderLock.of(folder);
@@ -87,7 +87,6 @@ public final class Runs {
     final ObjectNode manifest = Manifest.of(prepared, options, command);
     Manifest.write(folder, manifest);
     final ExperimentRun.Outcome outcome = run.cells();
-    export(prepared, run, options);
     manifest.put("finished", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     manifest.put("predicted_memory_bytes", prediction.memoryBytes());
     final OptionalLong peak = Machine.peakMemoryBytes();
@@ -114,7 +113,8 @@ public final class Runs {
                 prediction.memoryBytes() / 1e9,
                 peak.getAsLong() / 1e9),
         folder.resolve("report.html"));
-    return verdict(prepared, run, outcome);
+    export(prepared, run, options); // after the report, which does not need it
+    return verdict(prepared, report, outcome);
   }
 
   private static void export(Prepared prepared, ExperimentRun run, RunOptions options) {
@@ -135,7 +135,7 @@ public final class Runs {
 
   /** Failed cells first, then the gate. */
   private static ExitCode verdict(
-      Prepared prepared, ExperimentRun run, ExperimentRun.Outcome outcome) {
+      Prepared prepared, Report.Written report, ExperimentRun.Outcome outcome) {
     if (!outcome.failed().isEmpty()) {
       throw new BantamException(
           outcome.code(),
@@ -144,46 +144,32 @@ public final class Runs {
               + String.join("\n  ", outcome.failed()));
     }
     final List<String> missed = new ArrayList<>();
-    prepared.experiment().gate().ifPresent(gate -> missed.addAll(missed(prepared, run, gate)));
+    prepared.experiment().gate().ifPresent(gate -> missed.addAll(missed(report, gate)));
     if (!missed.isEmpty()) {
       throw new BantamException(ExitCode.GATE, "Gate not met: " + String.join("; ", missed) + ".");
     }
     return ExitCode.OK;
   }
 
-  /** Variants whose mean recovery over replicates is below the gate. */
-  private static List<String> missed(Prepared prepared, ExperimentRun run, Gate gate) {
+  /** Variants whose mean recovery over replicates is below the gate, or not known. */
+  private static List<String> missed(Report.Written report, Gate gate) {
     final List<String> missed = new ArrayList<>();
-    for (Subject subject : prepared.subjects()) {
-      for (Variant<?> variant : prepared.experiment().variants()) {
-        final double recovery =
-            run.records().entrySet().stream()
-                .filter(
-                    r ->
-                        r.getKey().subject() == subject
-                            && r.getKey().variant().name().equals(variant.name()))
-                .mapToDouble(
-                    r -> value(r.getValue()) / value(run.records().get(prepared.dense(r.getKey()))))
-                .average()
-                .orElse(Double.NaN);
-        if (recovery < gate.recovery()) {
-          missed.add(
-              String.format(
-                  Locale.ROOT,
-                  "'%s' on %s with %s keeps %.4f of the dense value, below %.4f",
-                  variant.name(),
-                  subject.task().name(),
-                  subject.model().name(),
-                  recovery,
-                  gate.recovery()));
-        }
+    for (SummaryRow row : report.rows()) {
+      if (!(row.recovery().orElse(Double.NaN) >= gate.recovery())) { // NaN does not pass
+        missed.add(
+            String.format(
+                Locale.ROOT,
+                "'%s' on %s with %s keeps %s of the dense value, and %.4f is asked",
+                row.variant(),
+                row.task(),
+                row.model(),
+                row.recovery().isPresent()
+                    ? String.format(Locale.ROOT, "%.4f", row.recovery().getAsDouble())
+                    : "an unknown share",
+                gate.recovery()));
       }
     }
     return missed;
-  }
-
-  private static double value(CellRecord record) {
-    return record.result().orElseThrow().value();
   }
 
   private static void append(Path log, String text) {

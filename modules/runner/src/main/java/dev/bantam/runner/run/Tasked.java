@@ -29,7 +29,7 @@ public final class Tasked {
   public static Map<Metric, Double> evaluate(
       Checkpoint model, Task task, Split split, int limit, Workers workers, Progress progress) {
     requireTokenizer(model);
-    final Subject subject = new Subject(model, task, limit);
+    final Subject subject = new Subject(model, task, limit, false);
     if (!subject.hasHead()) {
       throw BantamException.badInput(
           "The model '"
@@ -55,7 +55,8 @@ public final class Tasked {
   /** Refuses settings that do not fit the model or the task. */
   public static void check(Checkpoint model, Task task, FinetuneSettings settings) {
     requireTokenizer(model);
-    final Set<String> names = Prepared.shapes(new Subject(model, task, 1)).keySet();
+    requireTune(task);
+    final Set<String> names = Prepared.shapes(new Subject(model, task, 1, false)).keySet();
     for (String pattern : settings.freeze()) {
       final NamePattern compiled = NamePattern.of(pattern);
       if (names.stream().noneMatch(compiled::matches)) {
@@ -90,7 +91,7 @@ public final class Tasked {
       Path folder,
       Workers workers,
       Progress progress) {
-    final Subject subject = new Subject(model, task, Integer.MAX_VALUE);
+    final Subject subject = new Subject(model, task, Integer.MAX_VALUE, false);
     try (Bench bench = new Bench(subject, workers, progress)) {
       bench.finetune(settings, seed, dev.bantam.training.FineTuner.Resume.NONE);
       final Map<Metric, Double> metrics =
@@ -122,7 +123,20 @@ public final class Tasked {
     return card.toString();
   }
 
-  private static void requireTokenizer(Checkpoint model) {
+  /** Training chooses its epoch on tune, so there must be some. */
+  static void requireTune(Task task) {
+    if (task.examples(Split.TUNE).isEmpty()) {
+      throw BantamException.badInput(
+          "The task '"
+              + task.name()
+              + "' has "
+              + task.examples(Split.TRAIN).size()
+              + " training examples, and none of them falls into the tenth that is set aside, by"
+              + " hash, to choose the best epoch on. Add rows: 50 are almost always enough.");
+    }
+  }
+
+  static void requireTokenizer(Checkpoint model) {
     if (model.tokenizer().isEmpty()) {
       throw BantamException.badInput(
           "The model '"

@@ -1,0 +1,97 @@
+package dev.bantam.compression;
+
+import dev.bantam.checkpoint.Progress;
+import dev.bantam.data.Task;
+import dev.bantam.data.TokenizedExample;
+import dev.bantam.model.Batch;
+import dev.bantam.model.Model;
+import dev.bantam.tensor.Workers;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * What a step may use beside the weights themselves: the model they belong to, data to calibrate
+ * and train on, the uncompressed weights as a teacher, and a place for state that a later try goes
+ * on from. Rows of dev and test are not reachable from here.
+ */
+public interface StepResources {
+  /**
+   * Threads for independent pieces of work, cut by the shape of the tensors, so that results do not
+   * depend on their number.
+   */
+  Workers workers();
+
+  /** Where long work is announced. */
+  Progress progress();
+
+  /**
+   * The live model: its parameters are the tensors of the state, so what a step writes is seen by
+   * the next pass and the other way round. A step that needs more than the interface, e.g. sites,
+   * says so to a model that has none.
+   */
+  Model<Batch> model();
+
+  /** The task that the model is for. */
+  Task task();
+
+  /** The training rows of this seed, tokenized; calibration rows are taken from them. */
+  List<TokenizedExample> train();
+
+  /** The rows on which whatever is chosen is chosen. */
+  List<TokenizedExample> tune();
+
+  /** The weights before any step, by name; not to be changed. */
+  Map<String, INDArray> dense();
+
+  /** A folder of this cell, kept if the process dies and emptied when the cell is done. */
+  Path workFolder();
+
+  /** For work on weights alone: everything else is refused with an IllegalStateException. */
+  static StepResources weightsOnly(Workers workers) {
+    return new WeightsOnly(workers);
+  }
+
+  /** Workers, and nothing else. */
+  record WeightsOnly(Workers workers) implements StepResources {
+    @Override
+    public Progress progress() {
+      return Progress.NONE;
+    }
+
+    @Override
+    public Model<Batch> model() {
+      throw nothing("model");
+    }
+
+    @Override
+    public Task task() {
+      throw nothing("task");
+    }
+
+    @Override
+    public List<TokenizedExample> train() {
+      throw nothing("training rows");
+    }
+
+    @Override
+    public List<TokenizedExample> tune() {
+      throw nothing("tune rows");
+    }
+
+    @Override
+    public Map<String, INDArray> dense() {
+      throw nothing("uncompressed weights");
+    }
+
+    @Override
+    public Path workFolder() {
+      throw nothing("work folder");
+    }
+
+    private static IllegalStateException nothing(String what) {
+      return new IllegalStateException("Work on weights alone has no " + what);
+    }
+  }
+}
