@@ -219,8 +219,6 @@ class ResumeTest {
         run.resolve("exports/" + Tiny.CELL + "dense/.0a1b2c3d-0000-4000-8000-000000000001.tmp");
     Files.createDirectories(half);
     Files.writeString(half.resolve("config.json"), "{");
-    Files.writeString(run.resolve("report.md.tmp"), "half");
-    Files.writeString(run.resolve("charts").resolve("bytes.svg.tmp"), "half");
     Files.writeString(run.resolve(".lock"), "");
     rerun().code(0);
     assertLikeFinished();
