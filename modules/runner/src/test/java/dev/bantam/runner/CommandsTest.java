@@ -278,9 +278,13 @@ class CommandsTest {
         .code(2)
         .says("exists already", "--force");
     assertEquals(List.of("thesis.txt"), Folders.files(there));
+    Outcome.of(command).code(2).says("not a model folder");
+    assertEquals(List.of("thesis.txt"), Folders.files(there));
+    Files.writeString(there.resolve("config.json"), "{}");
+    Files.writeString(there.resolve("model.safetensors"), "old");
     Outcome.of(command).code(0);
     assertFalse(Files.exists(there.resolve("thesis.txt")));
-    assertTrue(Files.exists(there.resolve("config.json")));
+    assertTrue(Files.size(there.resolve("model.safetensors")) > 3);
   }
 
   @Test

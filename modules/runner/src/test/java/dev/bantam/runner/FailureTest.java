@@ -43,7 +43,7 @@ class FailureTest {
     tiny.edit("export: [safetensors]", "gate: {recovery: 0.95}");
     run()
         .code(5)
-        .says("Gate not met", "'magnitude-0.5' on signs with tiny-bert keeps 0.", "below 0.9500")
+        .says("Gate not met", "'magnitude-0.5' on signs with tiny-bert keeps 0.", "0.9500 is asked")
         .prints("magnitude-0.5", "report.html");
     assertTrue(Files.isRegularFile(run.resolve("report.html")));
     assertTrue(Tiny.read(run.resolve("summary.csv")).contains("magnitude-0.5"));

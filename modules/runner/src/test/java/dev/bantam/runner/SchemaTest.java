@@ -126,7 +126,7 @@ class SchemaTest {
         "finetune: {epochs: three}",
         "finetune: {epochs: 0}",
         "finetune: {dropout: 1}",
-        "finetune: {clip: 0}",
+        "finetune: {clip: -1}",
         "finetune: {examples: most}",
         "finetune: {when: allways}",
         "finetune: 3",

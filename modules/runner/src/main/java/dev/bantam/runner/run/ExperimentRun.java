@@ -94,7 +94,11 @@ public final class ExperimentRun {
       final List<Path> found = content.toList();
       final boolean ours =
           Files.exists(folder.resolve(ResolvedExperiment.FILE_NAME))
-              || found.stream().allMatch(f -> f.getFileName().toString().startsWith("."));
+              || found.stream()
+                  .allMatch(
+                      f ->
+                          f.endsWith(RunFolderLock.FILE)
+                              || f.toString().endsWith(AtomicFiles.TEMPORARY));
       if (!ours) {
         throw new BantamException(
             ExitCode.RESUME_MISMATCH,

@@ -115,8 +115,8 @@ record Prediction(long memoryBytes, long diskBytes, double operations) {
     // batches are sorted by length: the longest is about three times the mean
     final long longest =
         Math.min(subject.model().maxLength(), Math.round(3 * words * TOKENS_PER_WORD + 2));
-    final long training =
-        4 * trained + activations(subject.model().architecture(), settings.batch(), longest);
+    final int batch = Math.min(settings.batch(), subject.task().examples(Split.TRAIN).size());
+    final long training = 4 * trained + activations(subject.model().architecture(), batch, longest);
     // packed forms lie on the heap as bytes while they are written and read back
     final long compressing = 4 * weights;
     return 2 * weights + Math.max(training, compressing) + evaluation(subject);

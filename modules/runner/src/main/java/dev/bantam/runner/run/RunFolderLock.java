@@ -4,15 +4,20 @@ import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.UUID;
 
 /** Keeps two processes from working in one run folder. Freed by the system when a process dies. */
 final class RunFolderLock implements AutoCloseable {
-  private static final String FILE = ".lock";
+  static final String FILE = ".lock";
 
   private final Path file;
   private final FileChannel channel;
@@ -30,18 +35,24 @@ final class RunFolderLock implements AutoCloseable {
   static RunFolderLock of(Path folder) {
     final Path file = folder.resolve(FILE);
     try {
-      final FileChannel channel =
-          FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-      final FileLock lock = tryLock(channel);
-      if (lock == null) {
-        channel.close();
-        throw new BantamException(
-            ExitCode.RESUME_MISMATCH,
-            "Another run is at work in "
-                + folder
-                + ". Wait until it has ended, or choose another folder with -o.");
+      while (true) {
+        final FileChannel channel =
+            FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        if (tryLock(channel) == null) {
+          channel.close();
+          throw new BantamException(
+              ExitCode.RESUME_MISMATCH,
+              "Another run is at work in "
+                  + folder
+                  + ". Wait until it has ended, or choose another folder with -o.");
+        }
+        final byte[] token = UUID.randomUUID().toString().getBytes(StandardCharsets.US_ASCII);
+        channel.truncate(0).write(ByteBuffer.wrap(token));
+        if (Files.exists(file) && Arrays.equals(token, Files.readAllBytes(file))) {
+          return new RunFolderLock(file, channel);
+        }
+        channel.close(); // the holder before deleted the file between our opening and locking it
       }
-      return new RunFolderLock(file, channel);
     } catch (IOException e) {
       throw BantamException.badInput("Cannot write to " + folder + ": " + e + ".", e);
     }
