@@ -8,12 +8,10 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.Arrays;
-import java.util.UUID;
+import java.security.SecureRandom;
 
 /** Keeps two processes from working in one run folder. Freed by the system when a process dies. */
 final class RunFolderLock implements AutoCloseable {
@@ -46,9 +44,11 @@ final class RunFolderLock implements AutoCloseable {
                   + folder
                   + ". Wait until it has ended, or choose another folder with -o.");
         }
-        final byte[] token = UUID.randomUUID().toString().getBytes(StandardCharsets.US_ASCII);
-        channel.truncate(0).write(ByteBuffer.wrap(token));
-        if (Files.exists(file) && Arrays.equals(token, Files.readAllBytes(file))) {
+        // A length of our own tells whether the name still is our file. It must not be opened to
+        // find out: on POSIX systems closing any descriptor of a file gives up its locks.
+        final long length = 1L + new SecureRandom().nextInt(1 << 20);
+        channel.truncate(0).write(ByteBuffer.allocate(1), length - 1);
+        if (Files.exists(file) && Files.size(file) == length) {
           return new RunFolderLock(file, channel);
         }
         channel.close(); // the holder before deleted the file between our opening and locking it
