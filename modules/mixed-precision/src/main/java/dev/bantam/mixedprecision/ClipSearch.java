@@ -7,6 +7,10 @@ package dev.bantam.mixedprecision;
  * <p>Tried are the whole range times 1 - i/100, i = 0, 1, ..., then factors around the best at a
  * distance of up to 1/100; the first of equal errors stays, which is the widest. Every error is
  * that of the stored weights: final rounding, scale in its stored type.
+ *
+ * <p>An object remembers where the last group's best was and tries that first: most of the others
+ * are then known to be worse after a few weights. What is found does not depend on it. Not
+ * thread-safe.
  */
 final class ClipSearch {
   /** Coarse candidates down to a hundredth of the range. */
@@ -15,7 +19,8 @@ final class ClipSearch {
   /** Fine candidates on either side of the best coarse one, a thousandth apart. */
   static final int FINE = 10;
 
-  private ClipSearch() {}
+  private final float[] restored = new float[IntegerCodes.TILE];
+  private int likely;
 
   /**
    * Share of the peak for codes -2^(bits-1)..2^(bits-1)-1 and the scale {@link ScaleRules#half}.
@@ -25,11 +30,9 @@ final class ClipSearch {
    * @param fine number of fine candidates on either side, 0..10
    * @return in (0, 1]
    */
-  static float symmetric(
-      float[] w, int from, int n, int bits, ScaleType type, int coarse, int fine) {
+  float symmetric(float[] w, int from, int n, int bits, ScaleType type, int coarse, int fine) {
     final float peak = ScaleRules.peak(w, from, n);
     final int low = -(1 << (bits - 1));
-    final float[] restored = new float[IntegerCodes.TILE];
     return leastError(
         coarse,
         fine,
@@ -44,11 +47,10 @@ final class ClipSearch {
    *
    * @see #symmetric
    */
-  static float affine(float[] w, int from, int n, int bits, ScaleType type, int coarse, int fine) {
+  float affine(float[] w, int from, int n, int bits, ScaleType type, int coarse, int fine) {
     final float lowest = ScaleRules.lowest(w, from, n);
     final float highest = ScaleRules.highest(w, from, n);
     final int low = -(1 << (bits - 1));
-    final float[] restored = new float[IntegerCodes.TILE];
     return leastError(
         coarse,
         fine,
@@ -65,25 +67,37 @@ final class ClipSearch {
     double error(float factor, double limit);
   }
 
-  private static float leastError(int coarse, int fine, Trial trial) {
-    float best = 1f;
-    int centre = 0;
+  private float leastError(int coarse, int fine, Trial trial) {
+    int best = 0;
     double least = Double.POSITIVE_INFINITY;
-    for (int i = 0; i < coarse; i++) {
-      final float factor = (float) (1 - i / 100.0);
-      final double error = trial.error(factor, least);
-      if (error < least) {
+    final int first = Math.min(likely, coarse - 1);
+    for (int step = -1; step < coarse; step++) {
+      final int i = step < 0 ? first : step;
+      // an equal error counts for a wider range only
+      final double limit = i < best ? Math.nextUp(least) : least;
+      final double error = step == first ? limit : trial.error(coarseFactor(i), limit);
+      if (error < limit) {
         least = error;
-        best = factor;
-        centre = i;
+        best = i;
       }
     }
+    likely = best;
+    return refined(best, fine, least, trial);
+  }
+
+  private static float coarseFactor(int i) {
+    return (float) (1 - i / 100.0);
+  }
+
+  private static float refined(int centre, int fine, double least, Trial trial) {
+    float best = coarseFactor(centre);
+    double limit = least;
     for (int j = fine; j >= -fine; j--) {
       final float factor = (float) (1 - centre / 100.0 + j / 1000.0);
       if (j != 0 && factor > 0f && factor <= 1f) {
-        final double error = trial.error(factor, least);
-        if (error < least) {
-          least = error;
+        final double error = trial.error(factor, limit);
+        if (error < limit) {
+          limit = error;
           best = factor;
         }
       }

@@ -3,7 +3,7 @@ package dev.bantam.mixedprecision;
 /** Rounding to integer codes and back, as ONNX Runtime's QuantizeLinear and DequantizeLinear do. */
 final class IntegerCodes {
   /** Elements whose error is summed before the limit is looked at again. */
-  static final int TILE = 128;
+  static final int TILE = 32;
 
   /** Adding and subtracting it rounds a float of magnitude below 2^22 to an integer. */
   private static final float ROUNDER = 0x1.8p23f;

@@ -34,10 +34,11 @@ final class MatrixQuantizer {
     workers.run(
         (rows + ROWS - 1) / ROWS,
         (piece, worker) -> {
+          final ClipSearch search = new ClipSearch();
           for (int r = piece * ROWS; r < Math.min(rows, (piece + 1) * ROWS); r++) {
             for (int c = 0; c < columns; c += width) {
-              quantizeGroup(
-                  w, r * columns + c, width, format, r * across + c / width, codes, scales, zeros);
+              final int group = r * across + c / width;
+              quantizeGroup(w, r * columns + c, width, format, search, group, codes, scales, zeros);
             }
           }
         });
@@ -70,6 +71,7 @@ final class MatrixQuantizer {
       int from,
       int n,
       WeightFormat format,
+      ClipSearch search,
       int group,
       byte[] codes,
       float[] scales,
@@ -77,9 +79,9 @@ final class MatrixQuantizer {
     final int bits = format.bits();
     final int low = -(1 << (bits - 1));
     if (format.scheme() == Scheme.SYMMETRIC) {
-      scales[group] = symmetricScale(w, from, n, format);
+      scales[group] = symmetricScale(w, from, n, format, search);
     } else {
-      final float share = affineShare(w, from, n, format);
+      final float share = affineShare(w, from, n, format, search);
       final float lowest = share * ScaleRules.lowest(w, from, n);
       final float highest = share * ScaleRules.highest(w, from, n);
       scales[group] = ScaleRules.affine(lowest, highest, bits, format.scaleType());
@@ -88,21 +90,23 @@ final class MatrixQuantizer {
     IntegerCodes.quantize(w, from, n, scales[group], zeros[group], low, -low - 1, codes);
   }
 
-  private static float symmetricScale(float[] w, int from, int n, WeightFormat format) {
+  private static float symmetricScale(
+      float[] w, int from, int n, WeightFormat format, ClipSearch search) {
     final float peak = ScaleRules.peak(w, from, n);
     if (format.range() == Range.MIN_MAX) {
       return ScaleRules.restricted(peak, format.bits(), format.scaleType());
     }
     final float share =
-        ClipSearch.symmetric(
+        search.symmetric(
             w, from, n, format.bits(), format.scaleType(), ClipSearch.COARSE, ClipSearch.FINE);
     return ScaleRules.half(share * peak, format.bits(), format.scaleType());
   }
 
-  private static float affineShare(float[] w, int from, int n, WeightFormat format) {
+  private static float affineShare(
+      float[] w, int from, int n, WeightFormat format, ClipSearch search) {
     return format.range() == Range.MIN_MAX
         ? 1f
-        : ClipSearch.affine(
+        : search.affine(
             w, from, n, format.bits(), format.scaleType(), ClipSearch.COARSE, ClipSearch.FINE);
   }
 }

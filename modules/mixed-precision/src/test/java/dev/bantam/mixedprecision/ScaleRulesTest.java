@@ -16,6 +16,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Against compressed-tensors and llmcompressor, hand-made numbers and brute force. */
 class ScaleRulesTest {
+  private final ClipSearch search = new ClipSearch();
+
   static List<Path> qparams() {
     return GoldenCase.folders("quantization", "ct-qparams");
   }
@@ -189,14 +191,13 @@ class ScaleRulesTest {
           if (peak == 0f) {
             continue;
           }
-          final float share =
-              ClipSearch.symmetric(w, from, columns, bits, ScaleType.FLOAT32, 80, 0);
+          final float share = search.symmetric(w, from, columns, bits, ScaleType.FLOAT32, 80, 0);
           final float theirs =
               Math.max(
                   Math.abs(symmetric[r]),
                   Math.abs(c.floats("expected.min.k" + bits + ".sym" + tail)[r]));
           assertEquals(theirs, peak * share, 1e-6f * theirs, "row " + r + ", " + bits + " bit");
-          final float both = ClipSearch.affine(w, from, columns, bits, ScaleType.FLOAT32, 80, 0);
+          final float both = search.affine(w, from, columns, bits, ScaleType.FLOAT32, 80, 0);
           assertEquals(
               Math.min(low[r], 0f), both * ScaleRules.lowest(w, from, columns), 1e-6f, "low " + r);
           assertEquals(
@@ -211,6 +212,30 @@ class ScaleRulesTest {
     assertTrue(checked >= 16, "checked " + checked);
   }
 
+  /** What an object remembers of one group saves work on the next and changes nothing. */
+  @Test
+  void whatWasSearchedBeforeDoesNotMatter() {
+    final Random random = new Random(9);
+    for (int group = 0; group < 300; group++) {
+      final float[] w = new float[1 + random.nextInt(150)];
+      final boolean ties = group % 3 == 0; // few different weights make many equal errors
+      for (int i = 0; i < w.length; i++) {
+        final double g = random.nextGaussian();
+        w[i] = (float) (ties ? Math.rint(g) : g * Math.exp(random.nextInt(4)));
+      }
+      final int bits = 2 + group % 7;
+      final ClipSearch fresh = new ClipSearch();
+      assertEquals(
+          fresh.symmetric(w, 0, w.length, bits, ScaleType.FLOAT16, 100, 10),
+          search.symmetric(w, 0, w.length, bits, ScaleType.FLOAT16, 100, 10),
+          "group " + group);
+      assertEquals(
+          fresh.affine(w, 0, w.length, bits, ScaleType.FLOAT16, 100, 10),
+          search.affine(w, 0, w.length, bits, ScaleType.FLOAT16, 100, 10),
+          "group " + group + ", affine");
+    }
+  }
+
   /** The final search is never worse than any of a thousand scales tried blindly. */
   @Test
   void noOtherScaleIsMuchBetter() {
@@ -223,7 +248,7 @@ class ScaleRulesTest {
       final int low = -(1 << (bits - 1));
       final float peak = ScaleRules.peak(w, 0, w.length);
       final float share =
-          ClipSearch.symmetric(
+          search.symmetric(
               w, 0, w.length, bits, ScaleType.FLOAT16, ClipSearch.COARSE, ClipSearch.FINE);
       final float scale = ScaleRules.half(peak * share, bits, ScaleType.FLOAT16);
       final double found = error(w, scale, low);
