@@ -89,7 +89,7 @@ class CommandsTest {
 
   @Test
   void smokeRunsTheWholePathOnARandomModel() throws IOException {
-    run("--smoke").code(0).prints("tiny-bert-random on signs", "6 cells");
+    run("--smoke").code(0).prints("tiny-bert-random on signs", "3 cells");
     final JsonNode manifest = new ObjectMapper().readTree(run.resolve("manifest.json").toFile());
     assertTrue(manifest.path("smoke").asBoolean());
     assertTrue(

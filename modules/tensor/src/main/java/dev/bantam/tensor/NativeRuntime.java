@@ -6,7 +6,9 @@ import com.sun.jna.NativeLibrary;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -87,7 +89,7 @@ public final class NativeRuntime {
 
   /** The kernel to force on a CPU with these {@code /proc/cpuinfo} fields, if any. */
   static Optional<String> wantedCoreType(Map<String, String> cpu) {
-    final Set<String> flags = Set.of(cpu.getOrDefault("flags", "").split(" "));
+    final Set<String> flags = new HashSet<>(List.of(cpu.getOrDefault("flags", "").split(" ")));
     final boolean avx2 = flags.contains("avx2") && flags.contains("fma");
     final boolean avx512 =
         avx2 && flags.containsAll(Set.of("avx512f", "avx512dq", "avx512bw", "avx512vl"));

@@ -224,6 +224,11 @@ public final class FineTuner {
           epochs.isEmpty()
               || (task.metric().higherIsBetter() ? value > bestOf(epochs) : value < bestOf(epochs));
       epochs.add(new Epoch(epoch + 1, loss, value));
+      if (better) {
+        free(best);
+        best = copyOfTrained();
+      }
+      resume.save(new TrainingState(epochs, trainedTensors(), best, optimizer.state()));
       progress.message(
           String.format(
               Locale.ROOT,
@@ -233,11 +238,6 @@ public final class FineTuner {
               loss,
               task.metric().id(),
               value));
-      if (better) {
-        free(best);
-        best = copyOfTrained();
-      }
-      resume.save(new TrainingState(epochs, trainedTensors(), best, optimizer.state()));
     }
     copyInto(best);
     free(best);

@@ -32,7 +32,7 @@ import java.util.OptionalInt;
 public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List<Cell> cells) {
   private static final int SMOKE_LAYERS = 2;
   private static final int SMOKE_EXAMPLES = 64;
-  private static final int SMOKE_SEEDS = 2;
+  private static final int SMOKE_SEEDS = 1;
 
   /** The split that metrics are computed on. */
   Split split() {
