@@ -14,7 +14,9 @@ import java.util.TreeMap;
 
 /** What a run would do, as text. */
 public final class Plan {
-  /** Share of the speed of large matrix products that training and evaluation reach; measured. */
+  /**
+   * Share of the speed of large matrix products that training and evaluation are taken to reach.
+   */
   private static final double EFFICIENCY = 0.55;
 
   private Plan() {}

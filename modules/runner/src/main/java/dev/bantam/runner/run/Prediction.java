@@ -27,7 +27,7 @@ import java.util.Map;
 record Prediction(long memoryBytes, long diskBytes, double operations) {
   private static final int BYTES = Float.BYTES;
 
-  /** JVM, class data, ND4J's and OpenBLAS' libraries with their buffers; measured. */
+  /** Allowance for JVM, class data, ND4J's and OpenBLAS' libraries; free heap is not counted. */
   private static final long FIXED = 550_000_000L;
 
   /** Tokens of an evaluation batch, see {@code Evaluator}. */
