@@ -5,6 +5,7 @@ import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -26,9 +27,10 @@ import org.slf4j.LoggerFactory;
  * <p>The OpenBLAS that ND4J bundles (0.3.19) does not know CPUs younger than itself and silently
  * takes kernels from 2004 on them. It reads {@code OPENBLAS_CORETYPE} when it is loaded, so the
  * variable is set here, from Java, before the first ND4J class; a value that the user has set is
- * left alone. The thread variables are set the same way, because the calls that change them later
- * do not reach every copy of the library; several threads inside a call would also wait for each
- * other when two workers call at once. All entry points of the module call {@link #initialize()}.
+ * left alone. The thread variables are set the same way, and once more after ND4J has started: it
+ * loads two copies of the library and sets the number in one of them. Several threads inside a call
+ * would wait for each other when two workers call at once. All entry points of the module call
+ * {@link #initialize()}.
  */
 public final class NativeRuntime {
   private static final Logger LOG = LoggerFactory.getLogger(NativeRuntime.class);
@@ -135,33 +137,46 @@ public final class NativeRuntime {
     if (Holder.FORCED.isPresent()) {
       LOG.debug("OpenBLAS kernel set to {}", Holder.FORCED.get());
     }
-    final String library = Loader.load(openblas_nolapack.class);
-    Nd4j.getExecutioner(); // loads the backend
-    return coreName(library);
+    final String binding = Loader.load(openblas_nolapack.class);
+    Nd4j.getBlasWrapper(); // loads the backend, which lets BLAS use a thread for each core
+    String kernel = "unknown";
+    for (NativeLibrary library : openBlas(binding)) {
+      library.getFunction("openblas_set_num_threads").invokeVoid(new Object[] {1});
+      kernel = library.getFunction("openblas_get_corename").invokeString(new Object[0], false);
+    }
+    return kernel;
   }
 
-  /** Asks the loaded library; the path of the Java binding lies beside the library itself. */
-  private static String coreName(String binding) {
+  /** Threads of one call of each copy of OpenBLAS in this process; all 1. */
+  static List<Integer> blasThreads() {
+    initialize();
+    return openBlas(Loader.load(openblas_nolapack.class)).stream()
+        .map(library -> library.getFunction("openblas_get_num_threads").invokeInt(new Object[0]))
+        .toList();
+  }
+
+  /**
+   * The copies of the library: ND4J and the binding load one each, and which of them a call reaches
+   * is up to the dynamic linker. They lie beside the binding.
+   */
+  private static List<NativeLibrary> openBlas(String binding) {
     final Path folder = Path.of(binding).toAbsolutePath().getParent();
     try (var files = Files.list(folder)) {
-      final Optional<Path> library =
-          files
-              .filter(
-                  f -> {
-                    final String name = f.getFileName().toString().toLowerCase(Locale.ROOT);
-                    return name.contains("openblas") && !name.contains("jni");
-                  })
-              .filter(Files::isRegularFile)
-              .sorted()
-              .findFirst();
-      if (library.isPresent()) {
-        return NativeLibrary.getInstance(library.get().toString())
-            .getFunction("openblas_get_corename")
-            .invokeString(new Object[0], false);
-      }
+      return files
+          .filter(
+              f -> {
+                final String name = f.getFileName().toString().toLowerCase(Locale.ROOT);
+                return name.contains("openblas") && !name.contains("jni");
+              })
+          .filter(f -> Files.isRegularFile(f, LinkOption.NOFOLLOW_LINKS))
+          .sorted()
+          .map(f -> NativeLibrary.getInstance(f.toString()))
+          .toList();
     } catch (IOException | UnsatisfiedLinkError e) {
-      LOG.debug("OpenBLAS' kernel name could not be read", e);
+      LOG.warn(
+          "OpenBLAS could not be set to one thread a call, so products may be slow: {}",
+          e.getMessage());
+      return List.of();
     }
-    return "unknown";
   }
 }
