@@ -10,7 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * One line of output: a JSON object whose numbers have four significant digits.
+ * One line of output: a JSON object whose numbers have up to four significant digits.
  *
  * @param bench name of the benchmark
  * @param name name of the case
@@ -55,6 +55,6 @@ record BenchLine(
   }
 
   private static BigDecimal rounded(double value) {
-    return new BigDecimal(value, DIGITS);
+    return new BigDecimal(value, DIGITS).stripTrailingZeros();
   }
 }

@@ -10,6 +10,8 @@ import picocli.CommandLine.Option;
 final class BenchOptions {
   private static final List<String> MODELS = List.of("all-minilm-l6-v2", "bge-small-en-v1.5");
 
+  private static final double TURN_SECONDS = 0.25;
+
   @Option(
       names = "--model",
       paramLabel = "MODEL",
@@ -23,7 +25,9 @@ final class BenchOptions {
       names = "--case",
       paramLabel = "C",
       arity = "1..*",
-      description = "Cases to measure, each SENTENCESxTOKENS or, for the encoder, real-text.")
+      description =
+          "Cases to measure instead of the usual ones, each SENTENCESxTOKENS or, for the encoder,"
+              + " real-text.")
   private List<String> cases;
 
   @Option(
@@ -56,13 +60,13 @@ final class BenchOptions {
     return (cases == null ? List.of(usual) : cases).stream().map(BenchCase::parse).toList();
   }
 
-  InTurn.Budget budget() {
+  InTurn inTurn() {
     if (!(seconds > 0 && seconds <= 3600)) {
       throw Main.usage("--seconds is " + seconds + " and must be in (0, 3600].");
     }
     if (!(warmUp >= 0 && warmUp <= 3600)) {
       throw Main.usage("--warm-up is " + warmUp + " and must be in [0, 3600].");
     }
-    return new InTurn.Budget(warmUp, seconds);
+    return new InTurn(new InTurn.Budget(warmUp, seconds, TURN_SECONDS));
   }
 }

@@ -27,17 +27,17 @@ final class EncoderBench implements AutoCloseable {
 
   private final Checkpoint checkpoint;
   private final Workers workers;
-  private final InTurn.Budget budget;
+  private final InTurn inTurn;
   private final EncoderModel ours;
   private final OnnxRuntimeEncoder theirs;
 
   /**
    * @param onnx the same encoder as ONNX
    */
-  EncoderBench(Checkpoint checkpoint, byte[] onnx, Workers workers, InTurn.Budget budget) {
+  EncoderBench(Checkpoint checkpoint, byte[] onnx, Workers workers, InTurn inTurn) {
     this.checkpoint = checkpoint;
     this.workers = workers;
-    this.budget = budget;
+    this.inTurn = inTurn;
     this.ours =
         new EncoderModel(
             checkpoint.architecture(),
@@ -68,7 +68,7 @@ final class EncoderBench implements AutoCloseable {
     final Batch batch = Batch.of(encodings);
     final double peak = SgemmPeak.measure(workers);
     try (Padded padded = new Padded(encodings, encodings.size())) {
-      final double[][] rates = InTurn.rates(budget, () -> ours.encode(batch), padded);
+      final double[][] rates = inTurn.rates(() -> ours.encode(batch), padded);
       final Comparison comparison = compare(rates[0], rates[1], encodings.size());
       return line(
           wanted, comparison, Map.of("bound_fraction", boundFraction(comparison, encodings, peak)));
@@ -89,14 +89,15 @@ final class EncoderBench implements AutoCloseable {
     final List<Encoding> reading = examples.stream().map(TokenizedExample::encoding).toList();
     final List<Encoding> sorted =
         reading.stream().sorted(Comparator.comparingInt(Encoding::length)).toList();
-    Agreement.check(name(wanted), ours, theirs, reading.subList(0, PADDED_BATCH));
+    Agreement.check(
+        name(wanted), ours, theirs, reading.subList(0, Math.min(PADDED_BATCH, reading.size())));
     final List<Batch> batches =
         Evaluator.batches(examples).stream().map(LabelledBatch::batch).toList();
     final double peak = SgemmPeak.measure(workers);
     try (Padded inReadingOrder = new Padded(reading, PADDED_BATCH);
         Padded byLength = new Padded(sorted, PADDED_BATCH)) {
       final double[][] rates =
-          InTurn.rates(budget, () -> batches.forEach(ours::encode), inReadingOrder, byLength);
+          inTurn.rates(() -> batches.forEach(ours::encode), inReadingOrder, byLength);
       final Comparison comparison = compare(rates[0], rates[1], reading.size());
       final Map<String, Double> further = new java.util.LinkedHashMap<>();
       further.put("ratio_sorted", compare(rates[0], rates[2], reading.size()).ratio());

@@ -35,7 +35,7 @@ final class EncoderCommand implements Callable<Integer> {
   public Integer call() {
     final List<BenchCase> cases =
         options.cases("32x32", "8x128", "32x128", "1x32", "1x128", BenchCase.REAL_TEXT);
-    final InTurn.Budget budget = options.budget();
+    final InTurn inTurn = options.inTurn();
     final Progress progress = options.common().progress();
     final MavenArtifacts artifacts = new MavenArtifacts(progress, options.common().offline());
     final Sources sources = new Sources(Path.of(""), progress, options.common().offline());
@@ -43,9 +43,9 @@ final class EncoderCommand implements Callable<Integer> {
         cases.stream().anyMatch(BenchCase::realText) ? text(artifacts) : List.of();
     try (Workers workers = new Workers(options.common().threads())) {
       for (String name : options.models()) {
-        final byte[] onnx = OnnxSource.read(name, artifacts);
         final Checkpoint checkpoint = sources.model(name);
-        try (EncoderBench bench = new EncoderBench(checkpoint, onnx, workers, budget)) {
+        final byte[] onnx = OnnxSource.read(name, artifacts);
+        try (EncoderBench bench = new EncoderBench(checkpoint, onnx, workers, inTurn)) {
           for (BenchCase wanted : cases) {
             progress.message("Measuring " + checkpoint.name() + " " + wanted.name());
             System.out.println(bench.measure(wanted, text).json());

@@ -3,29 +3,45 @@ package dev.bantam.benchmarks;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.LongSupplier;
 
 /**
  * Measures several ways of doing the same work in turn, so that whatever changes on the machine
  * changes for all of them.
  *
- * <p>A round gives every side one turn of about a quarter of a second; the side that begins changes
- * from round to round. A turn begins when the process is {@linkplain Quiet quiet}, with one untimed
- * run that brings the side's data back into the caches; where a single run takes longer than half a
- * turn, it is timed as well.
+ * <p>A round gives every side one turn; the side that begins changes from round to round. A turn
+ * begins when the process is {@linkplain Quiet quiet}, with one untimed run that brings the side's
+ * data back into the caches; where a single run takes half a turn or longer, it is timed as well.
  */
 final class InTurn {
-  private static final double TURN_SECONDS = 0.25;
   private static final int FEWEST_ROUNDS = 5;
 
-  private InTurn() {}
+  private final Budget budget;
+  private final LongSupplier nanos;
+  private final Runnable quiet;
 
   /**
-   * How long to measure.
+   * How long to measure, in seconds.
    *
-   * @param warmUp seconds of untimed work, all sides together
-   * @param timed seconds of rounds; at least {@value #FEWEST_ROUNDS} rounds are done
+   * @param warmUp untimed work before the first round, all sides together
+   * @param timed rounds, pauses included; at least {@value #FEWEST_ROUNDS} rounds are done
+   * @param turn shortest turn
    */
-  record Budget(double warmUp, double timed) {}
+  record Budget(double warmUp, double timed, double turn) {}
+
+  InTurn(Budget budget) {
+    this(budget, System::nanoTime, Quiet::await);
+  }
+
+  /**
+   * @param nanos the clock
+   * @param quiet waits until a turn may begin
+   */
+  InTurn(Budget budget, LongSupplier nanos, Runnable quiet) {
+    this.budget = budget;
+    this.nanos = nanos;
+    this.quiet = quiet;
+  }
 
   /**
    * Measures.
@@ -33,10 +49,10 @@ final class InTurn {
    * @param sides each does the whole work once
    * @return runs a second of each side in each round, [sides][rounds]
    */
-  static double[][] rates(Budget budget, Runnable... sides) {
-    warmUp(budget.warmUp(), sides);
+  double[][] rates(Runnable... sides) {
+    warmUp(sides);
     final List<double[]> rounds = new ArrayList<>();
-    final long start = System.nanoTime();
+    final long start = nanos.getAsLong();
     while (rounds.size() < FEWEST_ROUNDS || secondsSince(start) < budget.timed()) {
       final double[] rates = new double[sides.length];
       for (int i = 0; i < sides.length; i++) {
@@ -50,35 +66,37 @@ final class InTurn {
     return rates;
   }
 
-  private static void warmUp(double seconds, Runnable[] sides) {
-    final long start = System.nanoTime();
-    do {
+  private void warmUp(Runnable[] sides) {
+    final long start = nanos.getAsLong();
+    while (secondsSince(start) < budget.warmUp()) {
       for (Runnable side : sides) {
-        final long from = System.nanoTime();
+        final long from = nanos.getAsLong();
         do {
           side.run();
-        } while (secondsSince(from) < TURN_SECONDS);
+        } while (secondsSince(from) < budget.turn());
       }
-    } while (secondsSince(start) < seconds);
+    }
   }
 
-  private static double turn(Runnable side) {
-    Quiet.await();
-    long start = System.nanoTime();
+  private double turn(Runnable side) {
+    quiet.run();
+    long start = nanos.getAsLong();
     side.run();
     long runs = 1;
-    if (secondsSince(start) < TURN_SECONDS / 2) {
-      start = System.nanoTime();
+    if (secondsSince(start) < budget.turn() / 2) {
+      start = nanos.getAsLong();
       runs = 0;
     }
-    while (secondsSince(start) < TURN_SECONDS) {
+    double seconds = secondsSince(start);
+    while (seconds < budget.turn()) {
       side.run();
       runs++;
+      seconds = secondsSince(start);
     }
-    return runs / secondsSince(start);
+    return runs / seconds;
   }
 
-  private static double secondsSince(long nanos) {
-    return (System.nanoTime() - nanos) / 1e9;
+  private double secondsSince(long start) {
+    return (nanos.getAsLong() - start) / 1e9;
   }
 }

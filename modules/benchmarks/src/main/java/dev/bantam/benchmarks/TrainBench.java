@@ -24,7 +24,7 @@ final class TrainBench {
 
   /** Measures a case. The steps change the checkpoint's weights. */
   static BenchLine measure(
-      Checkpoint checkpoint, BenchCase wanted, Workers workers, InTurn.Budget budget) {
+      Checkpoint checkpoint, BenchCase wanted, Workers workers, InTurn inTurn) {
     final Batch batch = Batch.of(wanted.encodings(checkpoint.architecture()));
     final EncoderModel encoder =
         new EncoderModel(
@@ -37,7 +37,7 @@ final class TrainBench {
     try (EncoderModel model = FineTuner.withNewHead(encoder, HEAD, checkpoint.pooling(), SEED);
         TrainingSteps steps =
             new TrainingSteps(model, batch, FinetuneSettings.defaults(), SEED, workers)) {
-      final double[][] rates = InTurn.rates(budget, steps, () -> model.outputs(batch));
+      final double[][] rates = inTurn.rates(steps, () -> model.outputs(batch));
       final Comparison comparison = Comparison.of(rates[0], rates[1]);
       final double bound =
           comparison.ours()

@@ -30,7 +30,7 @@ final class TrainCommand implements Callable<Integer> {
     if (cases.stream().anyMatch(BenchCase::realText)) {
       throw Main.usage("Training is measured on batches of equal lengths, e.g. --case 32x32.");
     }
-    final InTurn.Budget budget = options.budget();
+    final InTurn inTurn = options.inTurn();
     final Progress progress = options.common().progress();
     final Sources sources = new Sources(Path.of(""), progress, options.common().offline());
     try (Workers workers = new Workers(options.common().threads())) {
@@ -38,7 +38,7 @@ final class TrainCommand implements Callable<Integer> {
         final Checkpoint checkpoint = sources.model(name);
         for (BenchCase wanted : cases) {
           progress.message("Measuring " + checkpoint.name() + " " + wanted.name());
-          System.out.println(TrainBench.measure(checkpoint, wanted, workers, budget).json());
+          System.out.println(TrainBench.measure(checkpoint, wanted, workers, inTurn).json());
         }
       }
     }
