@@ -20,7 +20,7 @@ import java.util.Optional;
 /** Forward passes of one encoder: Bantam's without padding against ONNX Runtime's. */
 final class EncoderBench implements AutoCloseable {
   /** Texts of the case {@code real-text}. */
-  static final int TEXTS = 512;
+  static final int TEXTS = 256;
 
   /** Sentences of a padded batch. */
   private static final int PADDED_BATCH = 32;
