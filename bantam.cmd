@@ -7,7 +7,15 @@ set "ROOT=%~dp0"
 set "ROOT=%ROOT:~0,-1%"
 set "STATE=%ROOT%\target\bantam"
 set "MODULE=runner"
-set "MAIN_CLASS=dev.bantam.runner.Main"
+set ARGUMENTS=%*
+if not "%~1"=="bench" goto chosen
+rem The benchmarks: a class path and a state of their own; shift does not change the arguments as a whole.
+set "STATE=%STATE%\bench"
+set "MODULE=benchmarks"
+set "ARGUMENTS="
+for /f "tokens=1,*" %%a in ("%*") do set ARGUMENTS=%%b
+:chosen
+set "MAIN_CLASS=dev.bantam.%MODULE%.Main"
 
 if defined JAVA_HOME (set "JAVA=%JAVA_HOME%\bin\java.exe") else (set "JAVA=java")
 set "FEATURE="
@@ -23,7 +31,7 @@ if %FEATURE% LSS 17 (
   exit /b 4
 )
 
-powershell -NoProfile -Command "$s = Get-Item -ErrorAction SilentlyContinue -LiteralPath ($env:STATE + '\stamp'); if (-not $s -or -not (Test-Path -LiteralPath ($env:STATE + '\arguments'))) { exit 1 }; $m = $env:ROOT + '\modules'; $p = @($env:ROOT + '\pom.xml') + (Get-ChildItem -LiteralPath $m -Directory | ForEach-Object { ($_.FullName + '\pom.xml'), ($_.FullName + '\src\main') } | Where-Object { Test-Path -LiteralPath $_ }); $n = Get-ChildItem -LiteralPath $p -Recurse | Where-Object { $_.LastWriteTime -gt $s.LastWriteTime } | Select-Object -First 1; if ($n) { exit 1 }"
+powershell -NoProfile -Command "$s = Get-Item -ErrorAction SilentlyContinue -LiteralPath ($env:STATE + '\stamp'); if (-not $s -or -not (Test-Path -LiteralPath ($env:STATE + '\arguments'))) { exit 1 }; $m = $env:ROOT + '\modules'; $p = @($env:ROOT + '\pom.xml') + (Get-ChildItem -LiteralPath $m -Directory | Where-Object { $_.Name -ne 'benchmarks' -or $env:MODULE -eq 'benchmarks' } | ForEach-Object { ($_.FullName + '\pom.xml'), ($_.FullName + '\src\main') } | Where-Object { Test-Path -LiteralPath $_ }); $n = Get-ChildItem -LiteralPath $p -Recurse | Where-Object { $_.LastWriteTime -gt $s.LastWriteTime } | Select-Object -First 1; if ($n) { exit 1 }"
 if not errorlevel 1 goto start
 
 where mvn >nul 2>nul
@@ -47,5 +55,5 @@ move /y "%STATE%\stamp.new" "%STATE%\stamp" >nul
 set "FLAGS=-XX:MaxRAMPercentage=25 -Dorg.bytedeco.javacpp.maxphysicalbytes=300%%"
 if %FEATURE% GEQ 22 set "FLAGS=%FLAGS% --enable-native-access=ALL-UNNAMED"
 if %FEATURE% GEQ 23 set "FLAGS=%FLAGS% --sun-misc-unsafe-memory-access=allow"
-"%JAVA%" --add-modules jdk.incubator.vector %FLAGS% %BANTAM_JAVA_OPTS% "@%STATE%\arguments" %MAIN_CLASS% %*
+"%JAVA%" --add-modules jdk.incubator.vector %FLAGS% %BANTAM_JAVA_OPTS% "@%STATE%\arguments" %MAIN_CLASS% %ARGUMENTS%
 exit /b %ERRORLEVEL%

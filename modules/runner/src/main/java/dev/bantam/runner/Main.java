@@ -24,6 +24,7 @@ import picocli.CommandLine.ParameterException;
       FinetuneCommand.class,
       EvaluateCommand.class,
       ReportCommand.class,
+      BenchCommand.class,
       DoctorCommand.class
     },
     footer = {
@@ -38,7 +39,7 @@ public final class Main implements Callable<Integer> {
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
   /** Prints the version of the build. */
-  static final class Versions implements IVersionProvider {
+  public static final class Versions implements IVersionProvider {
     @Override
     public String[] getVersion() {
       return new String[] {"bantam " + Version.TEXT};
@@ -58,9 +59,19 @@ public final class Main implements Callable<Integer> {
 
   /** Runs one command and returns its exit code. */
   static int run(String... arguments) {
-    return new CommandLine(new Main())
+    return execute(new Main(), arguments);
+  }
+
+  /**
+   * Runs a command line the way this one runs: errors go to standard error, and the exit code is
+   * that of the error.
+   *
+   * @param command an object that picocli knows as a command
+   */
+  public static int execute(Object command, String... arguments) {
+    return new CommandLine(command)
         .setCaseInsensitiveEnumValuesAllowed(true)
-        .setExecutionExceptionHandler((failure, command, result) -> report(failure))
+        .setExecutionExceptionHandler((failure, line, result) -> report(failure))
         .execute(arguments);
   }
 
@@ -75,7 +86,7 @@ public final class Main implements Callable<Integer> {
   }
 
   /** A wrong command line. */
-  static BantamException usage(String message) {
+  public static BantamException usage(String message) {
     return new BantamException(ExitCode.USAGE, message);
   }
 }

@@ -424,4 +424,11 @@ class CommandsTest {
         .code(0)
         .prints("java", "fused kernels", "matrix kernel", "GF/s on 1 threads", "memory", "cache");
   }
+
+  /** The launcher takes 'bench' away; whoever starts the product without it is told. */
+  @Test
+  void benchmarksAreListedAndStartedByTheLauncher() {
+    Outcome.of("--help").code(0).prints("bench ", "ONNX Runtime");
+    Outcome.of("bench", "encoder", "--case", "1x32").code(2).says("./bantam bench");
+  }
 }

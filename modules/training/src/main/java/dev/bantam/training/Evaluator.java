@@ -43,11 +43,16 @@ public final class Evaluator {
     }
   }
 
+  /** The batches that an evaluation runs: by length, as many tokens as fill every core. */
+  public static Batches batches(List<TokenizedExample> examples) {
+    return Batches.byTokenBudget(examples, TOKENS, SENTENCES);
+  }
+
   /** Head outputs in the order of the examples, [examples, columns]. */
   public static float[] logits(
       Model<Batch> model, List<TokenizedExample> examples, int columns, Progress.Bar bar) {
     final float[] logits = new float[Math.multiplyExact(examples.size(), columns)];
-    for (LabelledBatch labelled : Batches.byTokenBudget(examples, TOKENS, SENTENCES)) {
+    for (LabelledBatch labelled : batches(examples)) {
       final Model.Outputs outputs = model.outputs(labelled.batch());
       for (int r = 0; r < outputs.rows(); r++) {
         System.arraycopy(
