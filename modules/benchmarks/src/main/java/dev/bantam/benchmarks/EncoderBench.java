@@ -45,6 +45,7 @@ final class EncoderBench implements AutoCloseable {
             checkpoint.pooling(),
             checkpoint.parameters(),
             workers);
+    this.ours.freeze(); // for good, as a session of ONNX Runtime packs its weights when it is made
     this.theirs =
         new OnnxRuntimeEncoder(
             "the ONNX file of " + checkpoint.name(),

@@ -4,12 +4,15 @@ import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Head;
 import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
+import dev.bantam.model.Model;
 import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.tensor.Workers;
 import dev.bantam.training.FineTuner;
 import java.util.List;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Training steps of one encoder against its own forward passes. */
 final class TrainBench {
@@ -22,7 +25,10 @@ final class TrainBench {
 
   private TrainBench() {}
 
-  /** Measures a case. The steps change the checkpoint's weights. */
+  /**
+   * Measures a case. The steps change the checkpoint's weights; the forward is that of an evaluation,
+   * of a frozen model, on a copy of its own.
+   */
   static BenchLine measure(
       Checkpoint checkpoint, BenchCase wanted, Workers workers, InTurn inTurn) {
     final Batch batch = Batch.of(wanted.encodings(checkpoint.architecture()));
@@ -35,9 +41,11 @@ final class TrainBench {
             workers);
     final double peak = SgemmPeak.measure(workers);
     try (EncoderModel model = FineTuner.withNewHead(encoder, HEAD, checkpoint.pooling(), SEED);
+        EncoderModel evaluated = copy(model, workers);
+        Model.Frozen frozen = evaluated.freeze();
         TrainingSteps steps =
             new TrainingSteps(model, batch, FinetuneSettings.defaults(), SEED, workers)) {
-      final double[][] rates = inTurn.rates(steps, () -> model.outputs(batch));
+      final double[][] rates = inTurn.rates(steps, () -> evaluated.outputs(batch));
       final Comparison comparison = Comparison.of(rates[0], rates[1]);
       final double bound =
           comparison.ours()
@@ -53,5 +61,12 @@ final class TrainBench {
           comparison,
           Map.of("bound_fraction", bound));
     }
+  }
+
+  private static EncoderModel copy(EncoderModel model, Workers workers) {
+    final Map<String, INDArray> weights = new LinkedHashMap<>();
+    model.parameters().forEach((name, tensor) -> weights.put(name, tensor.dup()));
+    return new EncoderModel(
+        model.architecture(), model.head(), model.pooling(), weights, workers);
   }
 }

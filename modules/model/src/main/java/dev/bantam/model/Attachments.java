@@ -15,8 +15,6 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** What callers put on an encoder: operators, transforms and observers of sites, attention. */
 final class Attachments {
-  private static final int PREPARED_ROWS = 192;
-
   private final SortedMap<String, LinearOperator> operators = new TreeMap<>();
   private final SortedMap<Site, ActivationTransform> transforms = new TreeMap<>(FORWARD_ORDER);
   private final SortedMap<Site, List<ActivationObserver>> observers = new TreeMap<>(FORWARD_ORDER);
@@ -131,23 +129,11 @@ final class Attachments {
     }
   }
 
-  /** Lets everything attached read its parameters before a pass. */
-  void prepare(dev.bantam.tensor.Workers workers) {
+  /** Lets transforms and attention read their parameters before a pass. */
+  void prepare() {
     transforms.values().forEach(ActivationTransform::prepare);
     for (AttentionStrategy strategy : attention) {
       strategy.prepare();
     }
-    record Rows(LinearOperator operator, int from, int to) {}
-    final List<Rows> pieces = new ArrayList<>();
-    for (LinearOperator operator : operators.values()) {
-      for (int from = 0; operator.prepares() && from < operator.outputs(); ) {
-        final int to = Math.min(operator.outputs(), from + PREPARED_ROWS);
-        pieces.add(new Rows(operator, from, to));
-        from = to;
-      }
-    }
-    workers.run(
-        pieces.size(),
-        (i, worker) -> pieces.get(i).operator().prepare(pieces.get(i).from(), pieces.get(i).to()));
   }
 }

@@ -351,6 +351,11 @@ public final class EncoderModel implements Model<Batch>, AutoCloseable {
     return engine.runner().runModule(sites.check(site), x, offsets, weights);
   }
 
+  @Override
+  public Frozen freeze() {
+    return engine.freeze();
+  }
+
   private void requireHead() {
     if (head.isEmpty()) {
       throw new IllegalStateException("This model has no classification head");
@@ -364,5 +369,6 @@ public final class EncoderModel implements Model<Batch>, AutoCloseable {
   @Override
   public void close() {
     engine.close();
+    dense.clear();
   }
 }

@@ -39,6 +39,7 @@ final class EncoderPass {
   private final GradientStore gradients;
   private final LayerWeights[] weights;
   private final LayerRunner runner;
+  private boolean frozen;
 
   EncoderPass(
       EncoderModel model,
@@ -68,6 +69,39 @@ final class EncoderPass {
     this.runner = new LayerRunner(model, shape, attachments, workers, this::shortPass);
   }
 
+  /** Prepares the operators once for all passes until the result is closed. */
+  Model.Frozen freeze() {
+    if (frozen) {
+      return () -> {};
+    }
+    prepareOperators(false);
+    frozen = true;
+    runner.frozen(true);
+    return () -> {
+      frozen = false;
+      runner.frozen(false);
+    };
+  }
+
+  /** Refuses what a frozen model does not allow. */
+  void requireThawed(String what) {
+    if (frozen) {
+      throw new IllegalStateException(
+          what + " is not possible while the model is frozen; close what 'freeze' returned first");
+    }
+  }
+
+  private void prepareOperators(boolean backward) {
+    final List<LinearOperator> operators = new ArrayList<>();
+    for (int i = 0; i < weights.length; i++) {
+      weights(i).linears().forEach(linear -> operators.add(linear.operator()));
+    }
+    if (model.pooling() == dev.bantam.checkpoint.Pooling.POOLER) {
+      operators.add(model.operator(POOLER));
+    }
+    LinearOperator.prepareAll(operators, backward, workers);
+  }
+
   /** Whether a parameter is the matrix of a linear layer. */
   static boolean isLinear(String name) {
     return LINEAR.matcher(name).matches();
@@ -75,6 +109,7 @@ final class EncoderPass {
 
   /** Forgets what was made for the things attached before. */
   void changed(String owner) {
+    requireThawed("Attaching to '" + owner + "'");
     java.util.Arrays.fill(weights, null);
     gradients.forget(owner);
   }
@@ -84,15 +119,22 @@ final class EncoderPass {
   }
 
   private Pass pass(
-      Batch batch, boolean keep, Regularization regularization, Collection<Site> wanted) {
+      Batch batch,
+      boolean keep,
+      boolean backward,
+      Regularization regularization,
+      Collection<Site> wanted) {
     checkInput(batch);
     final Set<Site> read = new LinkedHashSet<>(wanted);
     read.addAll(attachments.observers().keySet());
+    if (!frozen) {
+      prepareOperators(backward);
+    }
     return pass(batch, keep || !read.isEmpty(), regularization, read);
   }
 
   private Pass pass(Batch batch, boolean keep, Regularization regularization, Set<Site> read) {
-    attachments.prepare(workers);
+    attachments.prepare();
     final Shards shards = new Shards(batch.offsets());
     return new Pass(
         batch,
@@ -191,7 +233,7 @@ final class EncoderPass {
   }
 
   List<INDArray> hiddenStates(Batch batch) {
-    final Pass pass = pass(batch, true, Regularization.NONE, List.of());
+    final Pass pass = pass(batch, true, false, Regularization.NONE, List.of());
     encode(pass);
     observe(pass, false);
     final List<INDArray> states = new ArrayList<>();
@@ -210,21 +252,21 @@ final class EncoderPass {
   }
 
   float[] encode(Batch batch) {
-    final Pass pass = pass(batch, false, Regularization.NONE, List.of());
+    final Pass pass = pass(batch, false, false, Regularization.NONE, List.of());
     final float[] values = copy(encode(pass), batch);
     observe(pass, false);
     return values;
   }
 
   float[] embed(Batch batch) {
-    final Pass pass = pass(batch, false, Regularization.NONE, List.of());
+    final Pass pass = pass(batch, false, false, Regularization.NONE, List.of());
     final float[] pooled = pooledHead(pass).pool(encode(pass));
     observe(pass, true);
     return pooled;
   }
 
   Outputs outputs(Batch batch) {
-    final Pass pass = pass(batch, false, Regularization.NONE, List.of());
+    final Pass pass = pass(batch, false, false, Regularization.NONE, List.of());
     final PooledHead top = pooledHead(pass);
     final Outputs outputs = top.classify(top.pool(encode(pass)));
     observe(pass, true);
@@ -232,7 +274,7 @@ final class EncoderPass {
   }
 
   List<float[]> siteValues(Batch batch, List<Site> wanted) {
-    final Pass pass = pass(batch, true, Regularization.NONE, wanted);
+    final Pass pass = pass(batch, true, false, Regularization.NONE, wanted);
     pooledHead(pass).pool(encode(pass));
     observe(pass, true);
     final List<float[]> values = new ArrayList<>();
@@ -243,7 +285,7 @@ final class EncoderPass {
   }
 
   void linearInputs(Batch batch, Collection<String> names, InputSink sink) {
-    final Pass pass = pass(batch, true, Regularization.NONE, List.of());
+    final Pass pass = pass(batch, true, false, Regularization.NONE, List.of());
     final PooledHead top = pooledHead(pass);
     final float[] pooled = top.pool(encode(pass));
     observe(pass, true);
@@ -292,7 +334,8 @@ final class EncoderPass {
       GradientSink sink) {
     final Set<Site> wanted = new LinkedHashSet<>();
     terms.forEach(term -> wanted.addAll(term.sites()));
-    final Pass pass = pass(batch, true, regularization, wanted);
+    requireThawed("Computing gradients");
+    final Pass pass = pass(batch, true, true, regularization, wanted);
     final Floats hidden = encode(pass);
     final PooledHead top = pooledHead(pass);
     final float[] pooled = top.pool(hidden);
@@ -356,5 +399,6 @@ final class EncoderPass {
 
   void close() {
     memory.close();
+    java.util.Arrays.fill(weights, null);
   }
 }

@@ -92,7 +92,7 @@ final class LayerForward {
             buffers.attentionNormalized,
             buffers.attentionRstd));
     final Floats ffnInput = branch(stages, Kind.FFN_INPUT, buffers.attention);
-    stages.add((shard, part, worker) -> expand(ffnInput, shard, part, worker));
+    stages.add((shard, part, worker) -> expand(ffnInput, shard, part));
     inPlace(stages, Kind.FFN_HIDDEN, buffers.hidden, weights.ffnWidth(), 0, buffers.ffn);
     stages.add(product(pass, weights.down, buffers.hidden, buffers.ffn, buffers.output, d));
     stages.add(
@@ -115,7 +115,7 @@ final class LayerForward {
   List<Stage> attentionStages() {
     final List<Stage> stages = new ArrayList<>();
     final Floats x = branch(stages, Kind.ATTENTION_INPUT, input);
-    stages.add((shard, part, worker) -> project(x, shard, part, worker));
+    stages.add((shard, part, worker) -> project(x, shard, part));
     final int width = weights.attentionWidth();
     final int stride = 3 * buffers.width;
     inPlace(stages, Kind.ATTENTION_QUERY, buffers.queryKeyValue, width, 0, stride);
@@ -193,7 +193,7 @@ final class LayerForward {
   }
 
   /** q, k and v into one buffer, with their biases. */
-  private void project(Floats source, int shard, int part, int worker) {
+  private void project(Floats source, int shard, int part) {
     final int width = weights.attentionWidth();
     final int from = Shards.cut(width, part, pass.shards().parts());
     final int to = Shards.cut(width, part + 1, pass.shards().parts());
@@ -203,51 +203,43 @@ final class LayerForward {
     final int stride = 3 * buffers.width;
     for (int i = 0; i < 3; i++) {
       final Matrix y = new Matrix(buffers.queryKeyValue, row * stride + i * buffers.width, stride);
-      weights.projections().get(i).operator().forward(x, rows, y, from, to);
-      addBias(y, rows, from, to, weights.queryKeyValueBias, i * width, worker);
-    }
-  }
-
-  private void addBias(
-      Matrix y, int rows, int from, int to, float[] bias, int biasFrom, int worker) {
-    final int columns = to - from;
-    if (columns == 0) {
-      return;
-    }
-    final int step = Scratch.tileRows(columns);
-    final float[] tile = pass.scratch()[worker].tile(0, step * columns);
-    for (int r = 0; r < rows; r += step) {
-      final int n = Math.min(step, rows - r);
-      final Matrix at = new Matrix(y.data(), y.from() + r * y.stride() + from, y.stride());
-      Scratch.read(at, n, columns, tile);
-      pass.kernels().addBias(tile, n, columns, bias, biasFrom + from);
-      Scratch.write(at, n, columns, tile);
+      final int bias = i * width;
+      weights
+          .projections()
+          .get(i)
+          .operator()
+          .forward(
+              x,
+              rows,
+              y,
+              from,
+              to,
+              (values, first, n, column, columns) ->
+                  pass.kernels()
+                      .addBias(values, n, columns, weights.queryKeyValueBias, bias + column));
     }
   }
 
   /** The FFN's first half: product, bias, activation. */
-  private void expand(Floats source, int shard, int part, int worker) {
+  private void expand(Floats source, int shard, int part) {
     final int f = weights.ffnWidth();
-    final int from = Shards.cut(f, part, pass.shards().parts());
-    final int to = Shards.cut(f, part + 1, pass.shards().parts());
-    multiply(pass, weights.up, source, d, buffers.hidden, buffers.ffn, shard, part);
-    final int columns = to - from;
-    if (columns == 0) {
-      return;
-    }
-    final int step = Scratch.tileRows(columns);
-    final float[] tile = pass.scratch()[worker].tile(0, step * columns);
-    final int end = pass.shards().endRow(shard);
-    for (int row = pass.shards().firstRow(shard); row < end; row += step) {
-      final int rows = Math.min(step, end - row);
-      final Matrix at = new Matrix(buffers.hidden, row * buffers.ffn + from, buffers.ffn);
-      Scratch.read(at, rows, columns, tile);
-      pass.kernels().addBias(tile, rows, columns, weights.upBias, from);
-      if (pass.keep()) {
-        Scratch.write(new Matrix(buffers.before, row * f + from, f), rows, columns, tile);
-      }
-      pass.kernels().activate(shape.activation(), tile, rows * columns);
-      Scratch.write(at, rows, columns, tile);
-    }
+    final int row = pass.shards().firstRow(shard);
+    weights
+        .up
+        .operator()
+        .forward(
+            new Matrix(source, row * d, d),
+            pass.shards().endRow(shard) - row,
+            new Matrix(buffers.hidden, row * buffers.ffn, buffers.ffn),
+            Shards.cut(f, part, pass.shards().parts()),
+            Shards.cut(f, part + 1, pass.shards().parts()),
+            (values, first, rows, column, columns) -> {
+              pass.kernels().addBias(values, rows, columns, weights.upBias, column);
+              if (pass.keep()) {
+                final int at = (row + first) * f + column;
+                Scratch.write(new Matrix(buffers.before, at, f), rows, columns, values);
+              }
+              pass.kernels().activate(shape.activation(), values, rows * columns);
+            });
   }
 }

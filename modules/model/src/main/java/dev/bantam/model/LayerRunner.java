@@ -20,6 +20,7 @@ final class LayerRunner {
   private final SpareMemory spare = new SpareMemory();
   private LayerBuffers buffers;
   private int tokens;
+  private boolean frozen;
 
   /** Makes a pass over sequences that start at the given offsets. */
   interface PassFactory {
@@ -39,10 +40,16 @@ final class LayerRunner {
     this.passes = passes;
   }
 
+  /** Whether the model's own operators are prepared already. */
+  void frozen(boolean is) {
+    this.frozen = is;
+  }
+
   INDArray runLayer(int layer, INDArray hidden, int[] offsets, Map<String, INDArray> replaced) {
     checkRows("hidden", hidden, offsets, shape.hiddenSize());
     final Pass pass = passes.of(offsets, true);
-    final LayerForward forward = forward(pass, layer, Floats.of(hidden), replaced);
+    final LayerForward forward =
+        forward(pass, layer, Floats.of(hidden), weights(layer, replaced));
     Stage.runAll(forward.stages(), pass.shards(), workers);
     return copy(buffers.output, shape.hiddenSize(), hidden.size(0), shape.hiddenSize());
   }
@@ -53,7 +60,7 @@ final class LayerRunner {
     return switch (site.kind()) {
       case ATTENTION_INPUT -> {
         checkRows("x", x, offsets, shape.hiddenSize());
-        final LayerForward forward = forward(pass, site.layer(), Floats.of(x), replaced);
+        final LayerForward forward = forward(pass, site.layer(), Floats.of(x), weights);
         Stage.runAll(forward.attentionStages(), pass.shards(), workers);
         yield copy(buffers.context, buffers.width, x.size(0), weights.attentionWidth());
       }
@@ -70,8 +77,7 @@ final class LayerRunner {
     };
   }
 
-  private LayerForward forward(Pass pass, int layer, Floats input, Map<String, INDArray> replaced) {
-    final LayerWeights weights = weights(layer, replaced);
+  private LayerForward forward(Pass pass, int layer, Floats input, LayerWeights weights) {
     final int needed = pass.batch().tokens();
     if (buffers == null || tokens < needed) {
       if (buffers != null) {
@@ -113,13 +119,22 @@ final class LayerRunner {
         });
     final Function<String, Floats> vectors =
         name -> replaced.containsKey(name) ? Floats.of(replaced.get(name)) : model.view(name);
-    return new LayerWeights(
-        layer,
-        vectors,
-        name ->
-            replaced.containsKey(name)
-                ? new DenseLinear(replaced.get(name))
-                : model.operator(name));
+    final LayerWeights weights =
+        new LayerWeights(
+            layer,
+            vectors,
+            name ->
+                replaced.containsKey(name)
+                    ? new DenseLinear(replaced.get(name))
+                    : model.operator(name));
+    LinearOperator.prepareAll(
+        weights.linears().stream()
+            .filter(linear -> !frozen || replaced.containsKey(linear.name()))
+            .map(Linear::operator)
+            .toList(),
+        false,
+        workers);
+    return weights;
   }
 
   private INDArray product(Pass pass, Linear linear, float[] bias, INDArray x, int[] offsets) {

@@ -103,6 +103,11 @@ final class LayerWeights {
     return List.of(query, key, value);
   }
 
+  /** All matrices of the layer. */
+  List<Linear> linears() {
+    return List.of(query, key, value, attentionOutput, up, down);
+  }
+
   /** Width of query, key and value: heads times head size. */
   int attentionWidth() {
     return query.outputs();

@@ -48,7 +48,7 @@ public final class MaskedLinear implements LinearOperator {
       }
     }
     this.kept = count;
-    prepare(0, product.outputs());
+    prepare(0, product.outputs(), false);
   }
 
   /** The mask that keeps what is not zero now. */
@@ -82,8 +82,9 @@ public final class MaskedLinear implements LinearOperator {
   }
 
   @Override
-  public void prepare(int from, int to) {
+  public void prepare(int from, int to, boolean backward) {
     copyMasked(weight, masked, from, to);
+    product.prepare(from, to, backward);
   }
 
   private void copyMasked(Floats source, Floats target, int from, int to) {
@@ -112,6 +113,11 @@ public final class MaskedLinear implements LinearOperator {
   @Override
   public void forward(Matrix x, int rows, Matrix y, int from, int to) {
     product.forward(x, rows, y, from, to);
+  }
+
+  @Override
+  public void forward(Matrix x, int rows, Matrix y, int from, int to, Epilogue epilogue) {
+    product.forward(x, rows, y, from, to, epilogue);
   }
 
   @Override

@@ -54,6 +54,22 @@ public interface Model<B> {
     void accept(String weight, Floats input, int rows, int columns);
   }
 
+  /**
+   * Lets a model prepare for many passes at once, e.g. lay out its weights for fast products. Until
+   * the result is closed, parameters must not change, nothing may be attached or detached, and there
+   * are no gradients. Results are the same with and without.
+   */
+  default Frozen freeze() {
+    return () -> {};
+  }
+
+  /** A time in which a model does not change; ends when closed. */
+  @FunctionalInterface
+  interface Frozen extends AutoCloseable {
+    @Override
+    void close();
+  }
+
   /** What the learning rate of a parameter is multiplied with; scales and thresholds have own. */
   default double learningRateFactor(String parameter) {
     return 1;

@@ -1,7 +1,7 @@
 package dev.bantam.model;
 
 /**
- * How a batch is cut into pieces of work: runs of whole sequences, {@code clamp(tokens / 512, 1,
+ * How a batch is cut into pieces of work: runs of whole sequences, {@code clamp(tokens / 128, 1,
  * 16)} of them. Depends on the shape of the batch alone.
  *
  * <p>Four shards or more keep every core busy and each runs a layer by itself. Below that, each
@@ -9,7 +9,7 @@ package dev.bantam.model;
  * uses every core.
  */
 final class Shards {
-  private static final int TOKENS_PER_SHARD = 512;
+  private static final int TOKENS_PER_SHARD = 128;
   private static final int MOST = 16;
   private static final int ENOUGH = 4;
   private static final int PARTS = 4;
@@ -76,12 +76,12 @@ final class Shards {
     return offsets[firstSequence[shard + 1]];
   }
 
-  /** Start of panel {@code part} of {@code n} columns, a multiple of 16 but for the end. */
+  /** Start of panel {@code part} of {@code n} columns, a multiple of 32 but for the end. */
   static int cut(int n, int part, int parts) {
     if (part == parts) {
       return n;
     }
-    return Math.min(n, (int) ((long) n * part / parts + 15) / 16 * 16);
+    return Math.min(n, (int) ((long) n * part / parts + 31) / 32 * 32);
   }
 
   /** Start of range {@code part} of {@code n} items, as equal as can be. */

@@ -88,7 +88,8 @@ final class SampleAttachments {
     }
 
     @Override
-    public void prepare(int from, int to) {
+    public void prepare(int from, int to, boolean backward) {
+      product.prepare(from, to, backward);
       in = Floats.toArray(a)[0];
       out = Floats.toArray(b)[0];
     }

@@ -108,6 +108,33 @@ public interface Kernels {
    */
   void dropout(float[] x, int n, int seed, int position, float rate);
 
+  /** Columns of a panel of {@link #multiply}. */
+  int panelColumns();
+
+  /** Heights of the tiles of {@link #multiply}, the tallest and fastest one first. */
+  int[] tileHeights();
+
+  /**
+   * Adds a tile of rows times a panel of columns: {@code c[r,j] += sum over k of a[k,r] b[k,j]}.
+   * Each sum is one chain of {@code fma} in order of k that starts from c, so it depends neither on
+   * the shape of tiles and panels nor on where k is interrupted and gone on with.
+   *
+   * @param a packed rows, [inner, height], from {@code a[aFrom]}
+   * @param height one of {@link #tileHeights()}
+   * @param b packed columns, [inner, {@link #panelColumns()}], from {@code b[bFrom]}
+   * @param c rows at a distance of {@code stride}, from {@code c[cFrom]}
+   */
+  void multiply(
+      float[] a,
+      int aFrom,
+      int height,
+      float[] b,
+      int bFrom,
+      int inner,
+      float[] c,
+      int cFrom,
+      int stride);
+
   /**
    * One AdamW update (Loshchilov and Hutter 2019, as PyTorch orders it): {@code g = scale grad; w
    * -= rate decay w; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g; w -= rate/correction1 m /

@@ -137,6 +137,9 @@ public final class NativeRuntime {
     if (Holder.FORCED.isPresent()) {
       LOG.debug("OpenBLAS kernel set to {}", Holder.FORCED.get());
     }
+    final Thread kernels = new Thread(Kernels::best, "bantam-kernels"); // warms them up meanwhile
+    kernels.setDaemon(true);
+    kernels.start();
     final String binding = Loader.load(openblas_nolapack.class);
     Nd4j.getBlasWrapper(); // loads the backend, which lets BLAS use a thread for each core
     String kernel = "unknown";

@@ -8,6 +8,8 @@ public final class ScalarKernels implements Kernels {
   public static final int MIX_2 = 0x846ca68b;
   public static final int STEP = 0x9e3779b9;
 
+  private static final int PANEL = 128;
+
   @Override
   public String name() {
     return "scalar";
@@ -239,5 +241,51 @@ public final class ScalarKernels implements Kernels {
       }
     }
     return lanes[0];
+  }
+
+  @Override
+  public int panelColumns() {
+    return PANEL;
+  }
+
+  @Override
+  public int[] tileHeights() {
+    return new int[] {1};
+  }
+
+  /** Four steps of k at a time: the compiler makes vectors of the inner loop. */
+  @Override
+  public void multiply(
+      float[] a,
+      int aFrom,
+      int height,
+      float[] b,
+      int bFrom,
+      int inner,
+      float[] c,
+      int cFrom,
+      int stride) {
+    for (int r = 0; r < height; r++) {
+      final int to = cFrom + r * stride;
+      int k = 0;
+      for (; k + 4 <= inner; k += 4) {
+        final int from = aFrom + k * height + r;
+        final float a0 = a[from];
+        final float a1 = a[from + height];
+        final float a2 = a[from + 2 * height];
+        final float a3 = a[from + 3 * height];
+        final int b0 = bFrom + k * PANEL;
+        for (int j = 0; j < PANEL; j++) {
+          final float sum = Math.fma(a1, b[b0 + PANEL + j], Math.fma(a0, b[b0 + j], c[to + j]));
+          c[to + j] = Math.fma(a3, b[b0 + 3 * PANEL + j], Math.fma(a2, b[b0 + 2 * PANEL + j], sum));
+        }
+      }
+      for (; k < inner; k++) {
+        final float v = a[aFrom + k * height + r];
+        for (int j = 0; j < PANEL; j++) {
+          c[to + j] = Math.fma(v, b[bFrom + k * PANEL + j], c[to + j]);
+        }
+      }
+    }
   }
 }

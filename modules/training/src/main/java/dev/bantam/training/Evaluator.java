@@ -52,13 +52,15 @@ public final class Evaluator {
   public static float[] logits(
       Model<Batch> model, List<TokenizedExample> examples, int columns, Progress.Bar bar) {
     final float[] logits = new float[Math.multiplyExact(examples.size(), columns)];
-    for (LabelledBatch labelled : batches(examples)) {
-      final Model.Outputs outputs = model.outputs(labelled.batch());
-      for (int r = 0; r < outputs.rows(); r++) {
-        System.arraycopy(
-            outputs.values(), r * columns, logits, labelled.rows()[r] * columns, columns);
+    try (Model.Frozen frozen = model.freeze()) {
+      for (LabelledBatch labelled : batches(examples)) {
+        final Model.Outputs outputs = model.outputs(labelled.batch());
+        for (int r = 0; r < outputs.rows(); r++) {
+          System.arraycopy(
+              outputs.values(), r * columns, logits, labelled.rows()[r] * columns, columns);
+        }
+        bar.advance(outputs.rows());
       }
-      bar.advance(outputs.rows());
     }
     return logits;
   }

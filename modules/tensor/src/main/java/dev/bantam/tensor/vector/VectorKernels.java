@@ -17,20 +17,25 @@ import jdk.incubator.vector.VectorSpecies;
  * forms.
  */
 public final class VectorKernels implements Kernels {
-  private static final VectorSpecies<Float> F =
+  static final VectorSpecies<Float> F =
       FloatVector.SPECIES_PREFERRED.length() >= LANES
           ? FloatVector.SPECIES_512
           : FloatVector.SPECIES_256;
   private static final VectorSpecies<Integer> I =
       F == FloatVector.SPECIES_512 ? IntVector.SPECIES_512 : IntVector.SPECIES_256;
   private static final int L = F.length();
-  private static final boolean WIDE = L == LANES;
+  static final boolean WIDE = L == LANES;
 
   private VectorKernels() {}
 
   /** The kernels, or null on hardware with vectors narrower than 256 bits. */
   public static Kernels create() {
-    return FloatVector.SPECIES_PREFERRED.length() < 8 ? null : new VectorKernels();
+    if (FloatVector.SPECIES_PREFERRED.length() < 8) {
+      return null;
+    }
+    final VectorKernels kernels = new VectorKernels();
+    WarmUp.start(kernels);
+    return kernels;
   }
 
   @Override
@@ -85,144 +90,29 @@ public final class VectorKernels implements Kernels {
   @Override
   public void activate(Activation activation, float[] x, int n) {
     final int whole = F.loopBound(n);
-    switch (activation) {
-      case GELU_ERF -> {
-        for (int i = 0; i < whole; i += L) {
-          gelu(FloatVector.fromArray(F, x, i)).intoArray(x, i);
-        }
-        for (int i = whole; i < n; i++) {
-          x[i] = Polynomials.gelu(x[i]);
-        }
-      }
-      case GELU_TANH -> {
-        for (int i = 0; i < whole; i += L) {
-          geluTanh(FloatVector.fromArray(F, x, i)).intoArray(x, i);
-        }
-        for (int i = whole; i < n; i++) {
-          x[i] = Polynomials.geluTanh(x[i]);
-        }
-      }
-      case RELU -> {
-        for (int i = 0; i < n; i++) {
-          x[i] = Math.max(x[i], 0f);
-        }
-      }
+    ActivationKernels.forward(activation, x, whole);
+    for (int i = whole; i < n; i++) {
+      x[i] =
+          switch (activation) {
+            case GELU_ERF -> Polynomials.gelu(x[i]);
+            case GELU_TANH -> Polynomials.geluTanh(x[i]);
+            case RELU -> Math.max(x[i], 0f);
+          };
     }
   }
 
   @Override
   public void activateBackward(Activation activation, float[] x, float[] dy, int n) {
     final int whole = F.loopBound(n);
-    switch (activation) {
-      case GELU_ERF -> {
-        for (int i = 0; i < whole; i += L) {
-          FloatVector.fromArray(F, dy, i)
-              .mul(geluDerivative(FloatVector.fromArray(F, x, i)))
-              .intoArray(dy, i);
-        }
-        for (int i = whole; i < n; i++) {
-          dy[i] *= Polynomials.geluDerivative(x[i]);
-        }
-      }
-      case GELU_TANH -> {
-        for (int i = 0; i < whole; i += L) {
-          FloatVector.fromArray(F, dy, i)
-              .mul(geluTanhDerivative(FloatVector.fromArray(F, x, i)))
-              .intoArray(dy, i);
-        }
-        for (int i = whole; i < n; i++) {
-          dy[i] *= Polynomials.geluTanhDerivative(x[i]);
-        }
-      }
-      case RELU -> {
-        for (int i = 0; i < n; i++) {
-          dy[i] = x[i] > 0f ? dy[i] : 0f;
-        }
-      }
+    ActivationKernels.backward(activation, x, dy, whole);
+    for (int i = whole; i < n; i++) {
+      dy[i] =
+          switch (activation) {
+            case GELU_ERF -> dy[i] * Polynomials.geluDerivative(x[i]);
+            case GELU_TANH -> dy[i] * Polynomials.geluTanhDerivative(x[i]);
+            case RELU -> x[i] > 0f ? dy[i] : 0f;
+          };
     }
-  }
-
-  private static FloatVector fma(FloatVector a, FloatVector b, float c) {
-    return a.fma(b, FloatVector.broadcast(F, c));
-  }
-
-  private static FloatVector exp(FloatVector x) {
-    final FloatVector c = x.max(Polynomials.EXP_LOWEST).min(Polynomials.EXP_HIGHEST);
-    final FloatVector shifted =
-        fma(c, FloatVector.broadcast(F, Polynomials.LOG2_E), Polynomials.ROUNDER);
-    final FloatVector n = shifted.sub(Polynomials.ROUNDER);
-    FloatVector r = n.fma(FloatVector.broadcast(F, -Polynomials.LN2_HIGH), c);
-    r = n.fma(FloatVector.broadcast(F, -Polynomials.LN2_LOW), r);
-    FloatVector p = FloatVector.broadcast(F, Polynomials.EXP_6);
-    p = fma(p, r, Polynomials.EXP_5);
-    p = fma(p, r, Polynomials.EXP_4);
-    p = fma(p, r, Polynomials.EXP_3);
-    p = fma(p, r, Polynomials.EXP_2);
-    p = fma(p, r, 1f);
-    p = fma(p, r, 1f);
-    final IntVector power =
-        shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(0x3f800000);
-    return p.mul(power.reinterpretAsFloats());
-  }
-
-  private static FloatVector tailRatio(FloatVector u) {
-    final FloatVector one = FloatVector.broadcast(F, 1f);
-    final FloatVector t = one.div(u.fma(FloatVector.broadcast(F, Polynomials.TAIL_C), one));
-    FloatVector p = FloatVector.broadcast(F, Polynomials.TAIL_9);
-    p = fma(p, t, Polynomials.TAIL_8);
-    p = fma(p, t, Polynomials.TAIL_7);
-    p = fma(p, t, Polynomials.TAIL_6);
-    p = fma(p, t, Polynomials.TAIL_5);
-    p = fma(p, t, Polynomials.TAIL_4);
-    p = fma(p, t, Polynomials.TAIL_3);
-    p = fma(p, t, Polynomials.TAIL_2);
-    p = fma(p, t, Polynomials.TAIL_1);
-    return fma(p, t, Polynomials.TAIL_0);
-  }
-
-  /** Phi(x) from q = Phi(-|x|). */
-  private static FloatVector phi(FloatVector x, FloatVector q) {
-    final VectorMask<Float> negative = x.lt(0f);
-    return FloatVector.broadcast(F, 1f).sub(q).blend(q, negative);
-  }
-
-  private static FloatVector gelu(FloatVector x) {
-    final FloatVector u = x.abs().min(Polynomials.TAIL_END);
-    final FloatVector q = exp(u.mul(u).mul(-0.5f)).mul(tailRatio(u));
-    return x.max(-Polynomials.TAIL_END).mul(phi(x, q));
-  }
-
-  private static FloatVector geluDerivative(FloatVector x) {
-    final FloatVector u = x.abs().min(Polynomials.TAIL_END);
-    final FloatVector e = exp(u.mul(u).mul(-0.5f));
-    final FloatVector phi = phi(x, e.mul(tailRatio(u)));
-    final FloatVector clamped = x.max(-Polynomials.TAIL_END).min(Polynomials.TAIL_END);
-    return clamped.mul(Polynomials.INV_SQRT_2PI).fma(e, phi);
-  }
-
-  private static FloatVector tanh(FloatVector y) {
-    final FloatVector e = exp(y.abs().min(Polynomials.TANH_END).mul(-2f));
-    final FloatVector one = FloatVector.broadcast(F, 1f);
-    final FloatVector t = one.sub(e).div(one.add(e));
-    return t.blend(t.neg(), y.lt(0f));
-  }
-
-  private static FloatVector geluTanhArgument(FloatVector c) {
-    return c.mul(Polynomials.GELU_TANH_A).mul(fma(c.mul(Polynomials.GELU_TANH_B), c, 1f));
-  }
-
-  private static FloatVector geluTanh(FloatVector x) {
-    final FloatVector c = x.max(-Polynomials.TAIL_END).min(Polynomials.TAIL_END);
-    return x.mul(0.5f).mul(tanh(geluTanhArgument(c)).add(1f));
-  }
-
-  private static FloatVector geluTanhDerivative(FloatVector x) {
-    final FloatVector c = x.max(-Polynomials.TAIL_END).min(Polynomials.TAIL_END);
-    final FloatVector t = tanh(geluTanhArgument(c));
-    final FloatVector inner =
-        fma(c.mul(3f * Polynomials.GELU_TANH_B), c, 1f).mul(Polynomials.GELU_TANH_A);
-    final FloatVector one = FloatVector.broadcast(F, 1f);
-    return c.mul(0.5f).mul(one.sub(t.mul(t))).fma(inner, t.add(1f).mul(0.5f));
   }
 
   @Override
@@ -386,8 +276,9 @@ public final class VectorKernels implements Kernels {
       peak = Math.max(peak, v);
     }
     for (int i = 0; i < whole; i += L) {
-      exp(FloatVector.fromArray(F, s, from + i).sub(peak)).intoArray(s, from + i);
+      FloatVector.fromArray(F, s, from + i).sub(peak).intoArray(s, from + i);
     }
+    ActivationKernels.exp(s, from, whole);
     for (int i = whole; i < n; i++) {
       s[from + i] = Polynomials.exp(s[from + i] - peak);
     }
@@ -471,5 +362,29 @@ public final class VectorKernels implements Kernels {
       final float root = (float) Math.sqrt(vi) / step.sqrtCorrection() + step.eps();
       w[i] = w[i] * shrink - step.stepSize() * (mi / root);
     }
+  }
+
+  @Override
+  public int panelColumns() {
+    return TileKernels.NR;
+  }
+
+  @Override
+  public int[] tileHeights() {
+    return TileKernels.heights();
+  }
+
+  @Override
+  public void multiply(
+      float[] a,
+      int aFrom,
+      int height,
+      float[] b,
+      int bFrom,
+      int inner,
+      float[] c,
+      int cFrom,
+      int stride) {
+    TileKernels.multiply(a, aFrom, height, b, bFrom, inner, c, cFrom, stride);
   }
 }
