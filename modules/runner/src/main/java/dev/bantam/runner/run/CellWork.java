@@ -66,6 +66,12 @@ final class CellWork {
     this.progress = progress;
   }
 
+  /** Whether a work folder holds epochs, or the whole training, to go on from. */
+  static boolean hasTrained(Path folder) {
+    return Files.isRegularFile(folder.resolve(RESUME))
+        || Files.isRegularFile(folder.resolve(FINETUNED));
+  }
+
   /** The fine-tuned model: trained unless it fits already, then evaluated. */
   CellRecord dense() {
     if (!Files.isRegularFile(folder.resolve(FINETUNED))) {
@@ -85,17 +91,16 @@ final class CellWork {
         settings.when() == FinetuneSettings.When.ALWAYS || !cell.subject().hasHead();
     log.put("finetuned", train);
     if (train) {
-      final long start = System.nanoTime();
+      final SavedTraining saved = new SavedTraining(folder.resolve(RESUME));
       final ArrayNode epochs = log.putArray("epochs");
-      for (FineTuner.Epoch epoch :
-          bench.finetune(settings, cell.seed(), new SavedTraining(folder.resolve(RESUME)))) {
+      for (FineTuner.Epoch epoch : bench.finetune(settings, cell.seed(), saved)) {
         epochs
             .addObject()
             .put("number", epoch.number())
             .put("training_loss", epoch.loss())
             .put("tune_" + cell.subject().task().metric().id(), epoch.tune());
       }
-      timings.put("finetune_seconds", seconds(start));
+      timings.put("finetune_seconds", saved.seconds());
     } else {
       bench.load(cell.subject().model().parameters());
     }

@@ -3,6 +3,7 @@ package dev.bantam.runner.run;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.UnwritableException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -54,7 +55,7 @@ final class RunFolderLock implements AutoCloseable {
         channel.close(); // the holder before deleted the file between our opening and locking it
       }
     } catch (IOException e) {
-      throw BantamException.badInput("Cannot write to " + folder + ": " + e + ".", e);
+      throw UnwritableException.of(file, e);
     }
   }
 

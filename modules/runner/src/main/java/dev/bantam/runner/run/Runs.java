@@ -11,6 +11,7 @@ import dev.bantam.runner.experiment.Gate;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.UnwritableException;
 import dev.bantam.tensor.Workers;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -68,10 +69,20 @@ public final class Runs {
               prediction.diskBytes() / 1e9,
               preparing));
       return locked(prepared, options, folder, command, prediction, out);
+    } catch (BantamException e) {
+      throw e.exitCode() == ExitCode.INTERRUPTED ? stopped(prepared, folder) : e;
     } finally {
       progress.log(text -> {});
       lock.close();
     }
+  }
+
+  private static BantamException stopped(Prepared prepared, Path folder) {
+    return new BantamException(
+        ExitCode.INTERRUPTED,
+        "Stopped. "
+            + ExperimentRun.kept(prepared, folder)
+            + " The same command goes on from there.");
   }
 
   private static ExitCode locked(
@@ -181,8 +192,7 @@ public final class Runs {
           StandardOpenOption.CREATE,
           StandardOpenOption.APPEND);
     } catch (IOException e) {
-      throw BantamException.badInput(
-          "Cannot write " + log + ": " + e + ". Check permissions and free space.", e);
+      throw UnwritableException.of(log, e);
     }
   }
 }
