@@ -310,12 +310,19 @@ public final class ExperimentRun {
       throw unwritable; // neither the other cells nor this one's record could be written
     }
     final ExitCode code =
-        e instanceof BantamException known ? known.exitCode() : ExitCode.UNEXPECTED;
+        e instanceof OutOfMemoryError
+            ? ExitCode.WOULD_NOT_FIT
+            : e instanceof BantamException known ? known.exitCode() : ExitCode.UNEXPECTED;
     if (code == ExitCode.INTERRUPTED) {
       throw (BantamException) e;
     }
     if (worst == ExitCode.OK || code.code() < worst.code()) {
       worst = code;
+    }
+    if (e instanceof OutOfMemoryError) {
+      return "memory ran out ("
+          + e.getMessage()
+          + "). Choose a smaller batch, or a larger heap, e.g. BANTAM_JAVA_OPTS=-Xmx4g.";
     }
     if (code != ExitCode.UNEXPECTED) {
       return e.getMessage();

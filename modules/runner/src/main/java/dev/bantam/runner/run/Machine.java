@@ -6,13 +6,15 @@ import dev.bantam.tensor.Blas;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.NativeRuntime;
 import dev.bantam.tensor.Workers;
+import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.OptionalLong;
-import org.bytedeco.javacpp.Pointer;
+import java.util.stream.Stream;
 
 /** Facts about this machine. */
 public final class Machine {
@@ -29,10 +31,9 @@ public final class Machine {
         .getTotalMemorySize();
   }
 
-  /** Bytes that this process may take: the machine's, or the cap of off-heap memory if lower. */
+  /** Bytes that this process may take: the machine's, or the limit that ND4J keeps to if lower. */
   public static long usableMemoryBytes() {
-    final long cap = Pointer.maxPhysicalBytes();
-    return cap > 0 ? Math.min(memoryBytes(), cap) : memoryBytes();
+    return Math.min(memoryBytes(), NativeRuntime.memoryLimitBytes());
   }
 
   /** Bytes that can be written where the nearest existing parent of a path lies. */
@@ -45,6 +46,18 @@ public final class Machine {
       return Files.getFileStore(at).getUsableSpace();
     } catch (IOException e) {
       throw BantamException.badInput("Cannot tell the free space of " + at + ": " + e + ".", e);
+    }
+  }
+
+  /** Bytes of all files in a folder; 0 if it does not exist. */
+  public static long usedDiskBytes(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      return 0;
+    }
+    try (Stream<Path> files = Files.walk(folder)) {
+      return files.map(Path::toFile).filter(File::isFile).mapToLong(File::length).sum();
+    } catch (IOException | UncheckedIOException e) {
+      throw BantamException.badInput("Cannot list " + folder + ": " + e + ".", e);
     }
   }
 

@@ -48,7 +48,10 @@ public final class Plan {
         prediction.diskBytes() / 1e9,
         time(prediction, options.threads()),
         options.threads());
-    prediction.check(Machine.usableMemoryBytes(), Machine.freeDiskBytes(folder));
+    prediction.check(
+        Machine.usableMemoryBytes(),
+        Runtime.getRuntime().maxMemory(),
+        Machine.freeDiskBytes(folder) + Machine.usedDiskBytes(folder));
   }
 
   private static String time(Prediction prediction, int threads) {

@@ -47,7 +47,7 @@ final class RunFolderLock implements AutoCloseable {
         }
         // A length of our own tells whether the name still is our file. It must not be opened to
         // find out: on POSIX systems closing any descriptor of a file gives up its locks.
-        final long length = 1L + new SecureRandom().nextInt(1 << 20);
+        final long length = 1L + new SecureRandom().nextInt(1 << 16);
         channel.truncate(0).write(ByteBuffer.allocate(1), length - 1);
         if (Files.exists(file) && Files.size(file) == length) {
           return new RunFolderLock(file, channel);

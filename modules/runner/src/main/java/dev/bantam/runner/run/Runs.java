@@ -50,7 +50,10 @@ public final class Runs {
       double preparing,
       PrintStream out) {
     final Prediction prediction = Prediction.of(prepared);
-    prediction.check(Machine.usableMemoryBytes(), Machine.freeDiskBytes(folder));
+    prediction.check(
+        Machine.usableMemoryBytes(),
+        Runtime.getRuntime().maxMemory(),
+        Machine.freeDiskBytes(folder) + Machine.usedDiskBytes(folder));
     AtomicFiles.createFolders(folder);
     final ConsoleProgress progress = options.progress();
     final RunFolderLock lock = RunFolderLock.of(folder);
