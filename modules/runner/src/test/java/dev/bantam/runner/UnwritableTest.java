@@ -92,6 +92,64 @@ class UnwritableTest {
         run);
   }
 
+  /**
+   * A disk of its own, which root can make: too small from the start, and filled up during a run.
+   */
+  @Test
+  void aFullDiskEndsTheRunAndNothingIsLost() throws IOException, InterruptedException {
+    final Path calm = temporary.resolve("calm");
+    final Path disk = Files.createDirectory(temporary.resolve("disk"));
+    assumeTrue(mount(disk, "200k"), "only root can mount a disk of its own");
+    try {
+      Outcome.of("run", tiny.experiment(), "-o", disk.resolve("run"))
+          .code(6)
+          .says("The experiment needs about ", "MB of disk and there are 0.2 MB", "-o");
+      assertFalse(Files.exists(disk.resolve("run")), "something was written");
+    } finally {
+      command("umount", disk.toString());
+    }
+    Outcome.of("run", tiny.experiment(), "-o", calm).code(0);
+    run = disk.resolve("run");
+    assumeTrue(mount(disk, "20m"), "only root can mount a disk of its own");
+    try {
+      try (Child child = Child.start(temporary, "run", tiny.experiment(), "-o", run)) {
+        child.until("epoch 2/8");
+        command("dd", "if=/dev/zero", "of=" + disk.resolve("filler"), "bs=4k");
+        assertEquals(6, child.end(), child.said());
+        assertTrue(
+            child.said().contains(" free. Free some space") // told before it is written
+                || child.said().contains("No space left on device. Free some space"),
+            child.said());
+      }
+      Files.delete(disk.resolve("filler"));
+      final String resumed = Outcome.of("run", tiny.experiment(), "-o", run).code(0).err();
+      assertFalse(
+          resumed.substring(0, resumed.indexOf("[1/6]")).contains("epoch 1/8"),
+          "it began again:\n" + resumed);
+      assertEquals(List.of(), Folders.differences(Folders.stable(calm), Folders.stable(run)));
+      assertEquals(List.of(), Folders.leftovers(run));
+    } finally {
+      command("umount", disk.toString());
+    }
+  }
+
+  private static boolean mount(Path folder, String size) throws IOException, InterruptedException {
+    return command("mount", "-t", "tmpfs", "-o", "size=" + size, "tmpfs", folder.toString());
+  }
+
+  private static boolean command(String... words) throws IOException, InterruptedException {
+    try {
+      return new ProcessBuilder(words)
+              .redirectErrorStream(true)
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+              .start()
+              .waitFor()
+          == 0;
+    } catch (IOException e) {
+      return false; // there is no such program
+    }
+  }
+
   private static SortedMap<String, String> cells(Path run) {
     final SortedMap<String, String> files = Folders.stable(run);
     files.keySet().removeIf(name -> !name.startsWith("cells/"));

@@ -10,6 +10,7 @@ import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
+import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -36,26 +37,32 @@ public final class Machine {
     return Math.min(memoryBytes(), NativeRuntime.memoryLimitBytes());
   }
 
-  /** Bytes that can be written where the nearest existing parent of a path lies. */
+  /**
+   * Bytes that can be written where the nearest existing parent of a path lies; {@link
+   * Long#MAX_VALUE} for a file system that does not tell, as {@code /proc}.
+   */
   public static long freeDiskBytes(Path path) {
     Path at = path.toAbsolutePath();
     while (at != null && !Files.exists(at)) {
       at = at.getParent();
     }
     try {
-      return Files.getFileStore(at).getUsableSpace();
+      final FileStore store = Files.getFileStore(at);
+      return store.getTotalSpace() == 0 ? Long.MAX_VALUE : store.getUsableSpace();
     } catch (IOException e) {
       throw BantamException.badInput("Cannot tell the free space of " + at + ": " + e + ".", e);
     }
   }
 
-  /** Bytes of all files in a folder; 0 if it does not exist. */
-  public static long usedDiskBytes(Path folder) {
+  /** Bytes that a run may take in its folder: what is free, and what it takes there already. */
+  static long roomBytes(Path folder) {
+    final long free = freeDiskBytes(folder);
     if (!Files.isDirectory(folder)) {
-      return 0;
+      return free;
     }
     try (Stream<Path> files = Files.walk(folder)) {
-      return files.map(Path::toFile).filter(File::isFile).mapToLong(File::length).sum();
+      final long used = files.map(Path::toFile).filter(File::isFile).mapToLong(File::length).sum();
+      return free > Long.MAX_VALUE - used ? Long.MAX_VALUE : free + used;
     } catch (IOException | UncheckedIOException e) {
       throw BantamException.badInput("Cannot list " + folder + ": " + e + ".", e);
     }

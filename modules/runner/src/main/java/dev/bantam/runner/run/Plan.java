@@ -49,9 +49,7 @@ public final class Plan {
         time(prediction, options.threads()),
         options.threads());
     prediction.check(
-        Machine.usableMemoryBytes(),
-        Runtime.getRuntime().maxMemory(),
-        Machine.freeDiskBytes(folder) + Machine.usedDiskBytes(folder));
+        Machine.usableMemoryBytes(), Runtime.getRuntime().maxMemory(), Machine.roomBytes(folder));
   }
 
   private static String time(Prediction prediction, int threads) {

@@ -263,10 +263,16 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
         ExitCode.WOULD_NOT_FIT,
         String.format(
             Locale.ROOT,
-            "The experiment needs about %.1f GB of %s and there are %.1f GB. Choose %s.",
-            needed / 1e9,
+            "The experiment needs about %s of %s and there are %s. Choose %s.",
+            size(needed),
             what,
-            there / 1e9,
+            size(there),
             remedy));
+  }
+
+  private static String size(long bytes) {
+    return bytes < 1e9
+        ? String.format(Locale.ROOT, "%.1f MB", bytes / 1e6)
+        : String.format(Locale.ROOT, "%.1f GB", bytes / 1e9);
   }
 }

@@ -51,9 +51,7 @@ public final class Runs {
       PrintStream out) {
     final Prediction prediction = Prediction.of(prepared);
     prediction.check(
-        Machine.usableMemoryBytes(),
-        Runtime.getRuntime().maxMemory(),
-        Machine.freeDiskBytes(folder) + Machine.usedDiskBytes(folder));
+        Machine.usableMemoryBytes(), Runtime.getRuntime().maxMemory(), Machine.roomBytes(folder));
     AtomicFiles.createFolders(folder);
     final ConsoleProgress progress = options.progress();
     final RunFolderLock lock = RunFolderLock.of(folder);

@@ -33,7 +33,7 @@ class PredictionTest {
     assertMessage(
         refused(Long.MAX_VALUE, 512_000_000L, Long.MAX_VALUE),
         "1.0 GB of Java heap",
-        "are 0.5 GB",
+        "are 512.0 MB",
         "BANTAM_JAVA_OPTS=-Xmx");
   }
 
