@@ -52,7 +52,7 @@ if errorlevel 1 exit /b 4
 move /y "%STATE%\stamp.new" "%STATE%\stamp" >nul
 
 :start
-set "FLAGS=-XX:MaxRAMPercentage=25 -Dorg.bytedeco.javacpp.maxphysicalbytes=300%%"
+set "FLAGS=-XX:MaxRAMPercentage=25 -XX:+UseParallelGC -XX:MaxNewSize=64m -XX:GCTimeRatio=4 -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30"
 if %FEATURE% GEQ 22 set "FLAGS=%FLAGS% --enable-native-access=ALL-UNNAMED"
 if %FEATURE% GEQ 23 set "FLAGS=%FLAGS% --sun-misc-unsafe-memory-access=allow"
 "%JAVA%" --add-modules jdk.incubator.vector %FLAGS% %BANTAM_JAVA_OPTS% "@%STATE%\arguments" %MAIN_CLASS% %ARGUMENTS%

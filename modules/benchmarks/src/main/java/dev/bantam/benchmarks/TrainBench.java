@@ -8,8 +8,8 @@ import dev.bantam.model.Model;
 import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.tensor.Workers;
 import dev.bantam.training.FineTuner;
-import java.util.List;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -26,8 +26,8 @@ final class TrainBench {
   private TrainBench() {}
 
   /**
-   * Measures a case. The steps change the checkpoint's weights; the forward is that of an evaluation,
-   * of a frozen model, on a copy of its own.
+   * Measures a case. The steps change the checkpoint's weights; the forward is that of an
+   * evaluation, of a frozen model, on a copy of its own.
    */
   static BenchLine measure(
       Checkpoint checkpoint, BenchCase wanted, Workers workers, InTurn inTurn) {
@@ -66,7 +66,6 @@ final class TrainBench {
   private static EncoderModel copy(EncoderModel model, Workers workers) {
     final Map<String, INDArray> weights = new LinkedHashMap<>();
     model.parameters().forEach((name, tensor) -> weights.put(name, tensor.dup()));
-    return new EncoderModel(
-        model.architecture(), model.head(), model.pooling(), weights, workers);
+    return new EncoderModel(model.architecture(), model.head(), model.pooling(), weights, workers);
   }
 }

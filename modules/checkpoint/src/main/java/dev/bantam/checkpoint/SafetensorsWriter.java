@@ -2,9 +2,9 @@ package dev.bantam.checkpoint;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
-import dev.bantam.tensor.BantamException;
-import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.Hashes;
+import dev.bantam.tensor.UnwritableException;
 import java.io.ByteArrayOutputStream;
 import java.io.FilterOutputStream;
 import java.io.IOException;
@@ -13,10 +13,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
-import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
@@ -27,7 +25,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.UUID;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -110,7 +107,7 @@ public final class SafetensorsWriter {
   /**
    * Writes the file, replacing one of the same name.
    *
-   * @throws BantamException if the disk is too small or the folder cannot be written
+   * @throws UnwritableException if the disk is too small or the folder cannot be written
    */
   public Written write(Path target) {
     final Path file = target.toAbsolutePath();
@@ -125,22 +122,14 @@ public final class SafetensorsWriter {
       checkSpace(file, total);
       return new Written(total, writeAtomically(file, header, order));
     } catch (IOException e) {
-      throw BantamException.badInput("Cannot write " + target + ": " + e.getMessage() + ".", e);
+      throw UnwritableException.of(file, e);
     }
   }
 
   private static void checkSpace(Path file, long total) throws IOException {
     final long free = Files.getFileStore(file.getParent()).getUsableSpace();
     if (free < total) {
-      throw new BantamException(
-          ExitCode.WOULD_NOT_FIT,
-          String.format(
-              Locale.ROOT,
-              "%s needs %,d bytes and its disk has %,d free. Free some space or choose another"
-                  + " folder.",
-              file,
-              total,
-              free));
+      throw UnwritableException.noRoom(file, total, free);
     }
   }
 
@@ -187,7 +176,7 @@ public final class SafetensorsWriter {
 
   private static String writeAtomically(Path file, byte[] header, List<Tensor> order)
       throws IOException {
-    final Path temporary = file.resolveSibling("." + UUID.randomUUID() + ".tmp");
+    final Path temporary = AtomicFiles.temporary(file);
     try {
       final MessageDigest digest = Hashes.sha256();
       try (FileChannel channel =
@@ -199,10 +188,10 @@ public final class SafetensorsWriter {
         }
         channel.force(true);
       }
-      moveInto(temporary, file);
+      AtomicFiles.move(temporary, file);
       return Hashes.hex(digest);
     } finally {
-      Files.deleteIfExists(temporary);
+      AtomicFiles.deleteQuietly(temporary);
     }
   }
 
@@ -219,15 +208,6 @@ public final class SafetensorsWriter {
               tensor.type,
               tensor.shape,
               tensor.bytes));
-    }
-  }
-
-  private static void moveInto(Path temporary, Path file) throws IOException {
-    try {
-      Files.move(
-          temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } catch (AtomicMoveNotSupportedException e) {
-      Files.move(temporary, file, StandardCopyOption.REPLACE_EXISTING);
     }
   }
 

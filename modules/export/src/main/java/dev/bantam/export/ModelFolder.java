@@ -13,6 +13,7 @@ import dev.bantam.compression.CompressedTensor;
 import dev.bantam.compression.DenseTensor;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.UnwritableException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -61,8 +62,7 @@ public final class ModelFolder {
     try {
       Files.copy(packed, target);
     } catch (IOException e) {
-      throw BantamException.badInput(
-          "Cannot copy " + packed + " to " + target + ": " + e.getMessage() + ".", e);
+      throw UnwritableException.of(target, e);
     }
   }
 

@@ -48,8 +48,7 @@ final class LayerRunner {
   INDArray runLayer(int layer, INDArray hidden, int[] offsets, Map<String, INDArray> replaced) {
     checkRows("hidden", hidden, offsets, shape.hiddenSize());
     final Pass pass = passes.of(offsets, true);
-    final LayerForward forward =
-        forward(pass, layer, Floats.of(hidden), weights(layer, replaced));
+    final LayerForward forward = forward(pass, layer, Floats.of(hidden), weights(layer, replaced));
     Stage.runAll(forward.stages(), pass.shards(), workers);
     return copy(buffers.output, shape.hiddenSize(), hidden.size(0), shape.hiddenSize());
   }

@@ -33,9 +33,7 @@ public interface LinearOperator {
    */
   void forward(Matrix x, int rows, Matrix y, int from, int to);
 
-  /**
-   * The same, and passes each block of the result through {@code epilogue} before it is stored.
-   */
+  /** The same, and passes each block of the result through {@code epilogue} before it is stored. */
   default void forward(Matrix x, int rows, Matrix y, int from, int to, Epilogue epilogue) {
     forward(x, rows, y, from, to);
     final int columns = to - from;
@@ -109,8 +107,8 @@ public interface LinearOperator {
   /**
    * Makes rows {@code from..to} of whatever the products use (a masked, rounded or packed copy of
    * the weight) from the current parameters. Called for all rows before each pass, or once for many
-   * passes of a {@linkplain Model#freeze() frozen} model; calls on disjoint rows may run at the same
-   * time.
+   * passes of a {@linkplain Model#freeze() frozen} model; calls on disjoint rows may run at the
+   * same time.
    *
    * @param backward whether the pass has a backward
    */
@@ -123,8 +121,7 @@ public interface LinearOperator {
     final List<Rows> pieces = new ArrayList<>();
     for (LinearOperator operator : operators) {
       for (int from = 0; operator.prepares() && from < operator.outputs(); from += PREPARED_ROWS) {
-        pieces.add(
-            new Rows(operator, from, Math.min(operator.outputs(), from + PREPARED_ROWS)));
+        pieces.add(new Rows(operator, from, Math.min(operator.outputs(), from + PREPARED_ROWS)));
       }
     }
     workers.run(

@@ -56,8 +56,8 @@ public interface Model<B> {
 
   /**
    * Lets a model prepare for many passes at once, e.g. lay out its weights for fast products. Until
-   * the result is closed, parameters must not change, nothing may be attached or detached, and there
-   * are no gradients. Results are the same with and without.
+   * the result is closed, parameters must not change, nothing may be attached or detached, and
+   * there are no gradients. Results are the same with and without.
    */
   default Frozen freeze() {
     return () -> {};

@@ -1,6 +1,8 @@
 package dev.bantam.report;
 
+import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -87,6 +89,9 @@ public final class Reports {
     final Publication publication = new Publication(runs, name, context);
     final Report report = publication.checked();
     final Path target = reportsFolder.resolve(name);
+    if (Files.isDirectory(target)) {
+      AtomicFiles.deleteTemporaries(target); // of a publication that was killed
+    }
     final Report.Written written = write(report, target, ChartFonts.pictureProblem());
     final OutputFolder out = new OutputFolder(target);
     out.write(RunFolder.MANIFEST, Json.text(publication.manifest()));

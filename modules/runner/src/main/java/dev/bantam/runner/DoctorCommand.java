@@ -13,7 +13,6 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
-import org.bytedeco.javacpp.Pointer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -53,10 +52,10 @@ final class DoctorCommand implements Callable<Integer> {
         "memory",
         String.format(
             Locale.ROOT,
-            "%.1f GB, Java heap up to %.1f GB, outside it up to %.1f GB",
+            "%.1f GB, Java heap up to %.1f GB, all together up to %.1f GB",
             Machine.memoryBytes() / 1e9,
             Runtime.getRuntime().maxMemory() / 1e9,
-            Pointer.maxPhysicalBytes() / 1e9));
+            NativeRuntime.memoryLimitBytes() / 1e9));
     line(
         out,
         "disk",

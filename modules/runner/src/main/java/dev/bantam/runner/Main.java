@@ -1,5 +1,6 @@
 package dev.bantam.runner;
 
+import dev.bantam.runner.run.Interruption;
 import dev.bantam.runner.run.Version;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
@@ -30,8 +31,8 @@ import picocli.CommandLine.ParameterException;
     footer = {
       "",
       "Exit codes: 0 ok; 1 unexpected; 2 usage; 3 a file written for Bantam is wrong;",
-      "4 other input is missing or damaged; 5 gate not met; 6 would not fit; 7 resume mismatch;",
-      "130 interrupted."
+      "4 other input is missing or damaged, or output cannot be written; 5 gate not met;",
+      "6 would not fit; 7 resume mismatch; 130 interrupted (143 terminated)."
     })
 public final class Main implements Callable<Integer> {
   private static final Logger LOG = LoggerFactory.getLogger(Main.class);
@@ -54,7 +55,14 @@ public final class Main implements Callable<Integer> {
   /** Runs one command and ends the process with its exit code. */
   public static void main(String[] arguments) {
     System.setProperty("java.awt.headless", "true");
-    System.exit(run(arguments));
+    Interruption.listen();
+    final int code;
+    try {
+      code = run(arguments);
+    } finally {
+      Interruption.ended();
+    }
+    System.exit(code);
   }
 
   /** Runs one command and returns its exit code. */

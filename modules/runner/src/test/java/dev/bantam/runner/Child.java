@@ -29,7 +29,16 @@ final class Child implements AutoCloseable {
 
   /** Starts a command in a folder; standard output goes to {@code out.txt} there. */
   static Child start(Path folder, Object... arguments) {
-    final List<String> command = new ArrayList<>();
+    return startBy(List.of(), folder, arguments);
+  }
+
+  /**
+   * As {@link #start}, by another program.
+   *
+   * @param starter what stands before the command, e.g. {@code nice}
+   */
+  static Child startBy(List<String> starter, Path folder, Object... arguments) {
+    final List<String> command = new ArrayList<>(starter);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
         List.of("--add-modules", "jdk.incubator.vector", "-Xmx1g", "-XX:TieredStopAtLevel=1"));
@@ -81,6 +90,37 @@ final class Child implements AutoCloseable {
     }
     process.toHandle().destroyForcibly(); // unlike the process itself, leaves the streams open
     end();
+  }
+
+  /**
+   * Kills it wherever it is.
+   *
+   * @return whether it was still alive
+   */
+  boolean killIfAlive() {
+    final boolean alive = process.isAlive();
+    process.toHandle().destroyForcibly();
+    end();
+    return alive;
+  }
+
+  /** Sends a signal, as {@code kill -NAME} does. */
+  Child signal(String name) {
+    try {
+      final int code =
+          new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start().waitFor();
+      return code == 0 ? this : fail("kill ended with " + code + ":\n" + said);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return fail(e);
+    }
+  }
+
+  /** Whether it still runs. */
+  boolean isAlive() {
+    return process.isAlive();
   }
 
   /** The exit code, after the end. */

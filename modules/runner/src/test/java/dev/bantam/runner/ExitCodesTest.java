@@ -24,7 +24,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The exit codes that the README promises: 0 to 4 here and 7 for a foreign folder, 5 in {@link
- * FailureTest}, 6 in {@code PredictionTest}, 7 in {@link ResumeTest}.
+ * FailureTest}, 6 in {@code PredictionTest}, 7 in {@link ResumeTest}, 4 and 6 in {@link
+ * UnwritableTest}, 130 in {@link InterruptTest}.
  */
 class ExitCodesTest {
   @TempDir private Path temporary;

@@ -10,8 +10,10 @@ import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Random;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -27,6 +29,9 @@ final class Tiny {
 
   /** Cells of one seed of {@code experiment.yaml}, as their folders are called. */
   static final String CELL = MODEL + ".signs.";
+
+  private static final long LARGE_WIDTH = 60;
+  private static final long LARGE_FFN = 240;
 
   private final Path folder;
 
@@ -95,6 +100,38 @@ final class Tiny {
     return write(
             "signs.yaml", "{train: signs.tsv, dev: signs-dev.tsv, text: sentence, label: label}\n")
         .toString();
+  }
+
+  /**
+   * Makes the model 17 times as large, random again: work on it takes long enough to be hit by a
+   * kill.
+   */
+  Tiny enlarged() {
+    final Path config = model().resolve("config.json");
+    write(
+        MODEL + "/config.json",
+        read(config)
+            .replace("\"hidden_size\": 15", "\"hidden_size\": " + LARGE_WIDTH)
+            .replace("\"intermediate_size\": 19", "\"intermediate_size\": " + LARGE_FFN));
+    final Path file = model().resolve("model.safetensors");
+    final SafetensorsWriter writer = new SafetensorsWriter();
+    final Random random = new Random(7);
+    try (SafetensorsFile old = SafetensorsFile.open(file)) {
+      for (String tensor : old.entries().keySet()) {
+        final long[] shape =
+            Arrays.stream(old.floats(tensor).shape())
+                .map(n -> n == 15 ? LARGE_WIDTH : n == 19 ? LARGE_FFN : n)
+                .toArray();
+        final boolean gain = tensor.endsWith("LayerNorm.weight");
+        final float[] values = new float[(int) Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
+        for (int i = 0; i < values.length; i++) {
+          values[i] = gain ? 1 : (float) (0.05 * random.nextGaussian());
+        }
+        writer.add(tensor, SafetensorsType.F32, Floats.tensor(values, shape));
+      }
+    }
+    writer.write(file);
+    return this;
   }
 
   /** Sets the first weight of one tensor of the model. */

@@ -1,6 +1,7 @@
 package dev.bantam.tensor;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -13,7 +14,10 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.List;
 import java.util.UUID;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * Files and folders that appear whole or not at all: written under a temporary name beside the
@@ -22,6 +26,9 @@ import java.util.UUID;
 public final class AtomicFiles {
   /** Ends the names of temporaries; a run that was killed may leave some behind. */
   public static final String TEMPORARY = ".tmp";
+
+  private static final Pattern NAME =
+      Pattern.compile("\\.[0-9a-f-]{36}" + Pattern.quote(TEMPORARY));
 
   private AtomicFiles() {}
 
@@ -44,7 +51,7 @@ public final class AtomicFiles {
       }
       rename(temporary, file);
     } catch (IOException e) {
-      throw unwritable(file, e);
+      throw UnwritableException.of(file, e);
     } finally {
       deleteQuietly(temporary);
     }
@@ -55,12 +62,40 @@ public final class AtomicFiles {
     return target.resolveSibling("." + UUID.randomUUID() + TEMPORARY);
   }
 
+  /**
+   * Deletes what processes that were killed left under temporary names, anywhere in a folder. Only
+   * for a folder that no other process works in.
+   */
+  public static void deleteTemporaries(Path folder) {
+    final List<Path> found;
+    try (Stream<Path> files = Files.walk(folder)) {
+      found = files.filter(AtomicFiles::isTemporary).toList();
+    } catch (IOException | UncheckedIOException e) {
+      throw BantamException.badInput("Cannot list " + folder + ": " + e + ".", e);
+    }
+    found.forEach(AtomicFiles::delete);
+  }
+
+  /** Whether a name is one of {@link #temporary}. */
+  public static boolean isTemporary(Path path) {
+    return NAME.matcher(path.getFileName().toString()).matches();
+  }
+
+  /** Deletes a file or folder, which is gone at once: a kill leaves no part under its name. */
+  public static void discard(Path path) {
+    if (Files.exists(path)) {
+      final Path temporary = temporary(path);
+      move(path, temporary);
+      delete(temporary);
+    }
+  }
+
   /** Renames a file or folder, replacing a file of the target's name. */
   public static void move(Path from, Path to) {
     try {
       rename(from, to);
     } catch (IOException e) {
-      throw unwritable(to, e);
+      throw UnwritableException.of(to, e);
     }
   }
 
@@ -77,7 +112,7 @@ public final class AtomicFiles {
     try {
       Files.createDirectories(folder);
     } catch (IOException e) {
-      throw unwritable(folder, e);
+      throw UnwritableException.of(folder, e);
     }
   }
 
@@ -108,32 +143,24 @@ public final class AtomicFiles {
       return; // gone already, which is what was asked for
     } catch (IOException e) {
       throw BantamException.badInput(
-          "Cannot delete " + path + ": " + reason(e) + ". Check its permissions.", e);
+          "Cannot delete "
+              + path
+              + ": "
+              + UnwritableException.reason(e)
+              + ". Check its permissions.",
+          e);
     }
   }
 
-  private static void deleteQuietly(Path temporary) {
+  /**
+   * Deletes a temporary file while something else has failed, whose error is the one to tell; if
+   * that does not work, the next run in the folder does it.
+   */
+  public static void deleteQuietly(Path temporary) {
     try {
       Files.deleteIfExists(temporary);
     } catch (IOException e) {
       temporary.toFile().deleteOnExit();
     }
-  }
-
-  private static BantamException unwritable(Path file, IOException e) {
-    return BantamException.badInput(
-        "Cannot write "
-            + file
-            + ": "
-            + reason(e)
-            + ". Check the folder's permissions and the free space, or choose another folder.",
-        e);
-  }
-
-  /** The operating system's words; the message of a file error is often just the file's name. */
-  private static String reason(IOException e) {
-    return e.getClass() == IOException.class
-        ? e.getMessage()
-        : e.getClass().getSimpleName().replaceAll("(Exception)$", "") + " " + e.getMessage();
   }
 }

@@ -8,7 +8,7 @@ import java.util.Objects;
  * <p>Everything that bad input can cause is thrown as this type; any other exception that reaches
  * the command line is a defect and ends with {@link ExitCode#UNEXPECTED}.
  */
-public final class BantamException extends RuntimeException {
+public class BantamException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   private final ExitCode exitCode;

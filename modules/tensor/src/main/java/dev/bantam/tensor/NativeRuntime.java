@@ -3,7 +3,9 @@ package dev.bantam.tensor;
 import com.sun.jna.Library;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
+import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -15,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.openblas.global.openblas_nolapack;
 import org.nd4j.linalg.factory.Nd4j;
 import org.slf4j.Logger;
@@ -42,14 +45,28 @@ public final class NativeRuntime {
           60, 61, 63, 69, 70, 71, 78, 79, 85, 86, 94, 102, 106, 108, 125, 126, 140, 141, 142, 151,
           154, 158, 165, 166, 167);
 
+  /** Share of the machine's memory that the process may take; the rest is the system's. */
+  private static final int MEMORY_PERCENT = 85;
+
+  /** {@code M_MMAP_THRESHOLD} of {@code malloc.h}. */
+  private static final int MALLOPT_MMAP_THRESHOLD = -3;
+
+  private static final int LARGE_BLOCK = 1 << 20;
+
   private NativeRuntime() {}
 
   private interface LibC extends Library {
     int setenv(String name, String value, int overwrite);
   }
 
+  /** The GNU C library alone has it. */
+  private interface Malloc extends Library {
+    int mallopt(int parameter, int value);
+  }
+
   private static final class Holder {
     static final Optional<String> FORCED = prepareEnvironment();
+    static final long LIMIT = limitMemory();
     static final String CORE_NAME = start();
   }
 
@@ -58,6 +75,12 @@ public final class NativeRuntime {
     if (Holder.CORE_NAME.isEmpty()) {
       throw new IllegalStateException("OpenBLAS did not report its kernel");
     }
+  }
+
+  /** Bytes that this process may take in all, heap included; more is refused by ND4J. */
+  public static long memoryLimitBytes() {
+    initialize();
+    return Pointer.maxPhysicalBytes() > 0 ? Pointer.maxPhysicalBytes() : machineBytes();
   }
 
   /** The matrix kernel in use, as OpenBLAS names it, e.g. {@code SkylakeX}. */
@@ -87,6 +110,35 @@ public final class NativeRuntime {
           e);
       return Optional.empty();
     }
+  }
+
+  /**
+   * Lets tensors take what the machine, or the container, has and not as much as the heap may take,
+   * which is JavaCPP's default and refuses work under a small heap. Limits that the user has set
+   * are left alone. Large blocks go back to the system when they are freed; by itself the GNU C
+   * library keeps them for reuse, in pieces that fit nothing.
+   *
+   * @return the limit in bytes
+   */
+  private static long limitMemory() {
+    final long limit = machineBytes() / 100 * MEMORY_PERCENT;
+    for (String property : List.of("maxbytes", "maxphysicalbytes")) {
+      final String name = "org.bytedeco.javacpp." + property;
+      if (System.getProperty(name) == null) {
+        System.setProperty(name, Long.toString(limit));
+      }
+    }
+    try {
+      Native.load("c", Malloc.class).mallopt(MALLOPT_MMAP_THRESHOLD, LARGE_BLOCK);
+    } catch (UnsatisfiedLinkError e) {
+      LOG.debug("This C library keeps its own ways with freed memory", e);
+    }
+    return limit;
+  }
+
+  private static long machineBytes() {
+    return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+        .getTotalMemorySize();
   }
 
   /** The kernel to force on a CPU with these {@code /proc/cpuinfo} fields, if any. */
@@ -137,6 +189,7 @@ public final class NativeRuntime {
     if (Holder.FORCED.isPresent()) {
       LOG.debug("OpenBLAS kernel set to {}", Holder.FORCED.get());
     }
+    LOG.debug("Memory limited to {} bytes", Holder.LIMIT);
     final Thread kernels = new Thread(Kernels::best, "bantam-kernels"); // warms them up meanwhile
     kernels.setDaemon(true);
     kernels.start();

@@ -75,6 +75,7 @@ public final class FineTuner {
     /** Keeps a state; its tensors are live and change after the call. */
     void save(TrainingState state);
 
+    /** The state to go on from; its tensors pass to the caller, which frees them. */
     Optional<TrainingState> find();
   }
 
@@ -208,8 +209,10 @@ public final class FineTuner {
     if (earlier.isPresent()) {
       epochs.addAll(earlier.get().epochs());
       copyInto(earlier.get().weights());
+      free(earlier.get().weights());
       best = earlier.get().best();
       optimizer.restore(earlier.get().optimizer());
+      free(earlier.get().optimizer().moments());
     }
     final long stepsPerEpoch = (train.size() + settings.batch() - 1L) / settings.batch();
     final long total = stepsPerEpoch * settings.epochs();

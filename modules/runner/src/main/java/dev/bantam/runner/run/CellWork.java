@@ -14,6 +14,7 @@ import dev.bantam.export.PackedFile;
 import dev.bantam.report.CellRecord;
 import dev.bantam.report.CellResult;
 import dev.bantam.report.CellTimings;
+import dev.bantam.report.StoredSize;
 import dev.bantam.runner.experiment.EvaluateSettings;
 import dev.bantam.runner.experiment.Experiment;
 import dev.bantam.runner.experiment.FinetuneSettings;
@@ -66,15 +67,23 @@ final class CellWork {
     this.progress = progress;
   }
 
+  /** Whether a work folder holds epochs, or the whole training, to go on from. */
+  static boolean hasTrained(Path folder) {
+    return Files.isRegularFile(folder.resolve(RESUME))
+        || Files.isRegularFile(folder.resolve(FINETUNED));
+  }
+
   /** The fine-tuned model: trained unless it fits already, then evaluated. */
   CellRecord dense() {
     if (!Files.isRegularFile(folder.resolve(FINETUNED))) {
       finetune();
     }
     final double seconds = Json.read(folder.resolve(TIMINGS)).path("finetune_seconds").asDouble(-1);
-    final CompressedModel stored = PackedFile.read(folder.resolve(ModelFolder.WEIGHTS));
     return evaluate(
-        stored, List.of(), 0, seconds < 0 ? OptionalDouble.empty() : OptionalDouble.of(seconds));
+        readBack(List.of(), false),
+        List.of(),
+        0,
+        seconds < 0 ? OptionalDouble.empty() : OptionalDouble.of(seconds));
   }
 
   private void finetune() {
@@ -85,17 +94,16 @@ final class CellWork {
         settings.when() == FinetuneSettings.When.ALWAYS || !cell.subject().hasHead();
     log.put("finetuned", train);
     if (train) {
-      final long start = System.nanoTime();
+      final SavedTraining saved = new SavedTraining(folder.resolve(RESUME));
       final ArrayNode epochs = log.putArray("epochs");
-      for (FineTuner.Epoch epoch :
-          bench.finetune(settings, cell.seed(), new SavedTraining(folder.resolve(RESUME)))) {
+      for (FineTuner.Epoch epoch : bench.finetune(settings, cell.seed(), saved)) {
         epochs
             .addObject()
             .put("number", epoch.number())
             .put("training_loss", epoch.loss())
             .put("tune_" + cell.subject().task().metric().id(), epoch.tune());
       }
-      timings.put("finetune_seconds", seconds(start));
+      timings.put("finetune_seconds", saved.seconds());
     } else {
       bench.load(cell.subject().model().parameters());
     }
@@ -112,11 +120,17 @@ final class CellWork {
    */
   CellRecord compressed(Map<String, INDArray> fineTuned, OptionalDouble finetuneSeconds) {
     final long start = System.nanoTime();
+    final List<StepLog> logs = compress(fineTuned);
+    final Stored stored = readBack(logs, true);
+    return evaluate(stored, logs, seconds(start), finetuneSeconds);
+  }
+
+  /** Applies the steps to the live model and writes what came of it. */
+  private List<StepLog> compress(Map<String, INDArray> fineTuned) {
     bench.load(fineTuned);
-    final Map<String, INDArray> weights = bench.model().parameters();
     final CompressionState state =
         new CompressionState(
-            weights,
+            bench.model().parameters(),
             Seeds.ofDraw(cell.seed(), cell.draw()),
             new BenchResources(
                 bench, experiment.finetune().examples(), cell.seed(), fineTuned, folder));
@@ -125,38 +139,39 @@ final class CellWork {
       progress.message(cell.name() + ": " + step.step() + " by " + step.method());
       logs.add(step.value().apply(state));
     }
-    final Path file = folder.resolve(ModelFolder.WEIGHTS);
-    PackedFile.write(state.finish(), file);
-    final CompressedModel stored = PackedFile.read(file);
-    requireSame(weights, stored);
-    return evaluate(stored, logs, seconds(start), finetuneSeconds);
+    PackedFile.write(state.finish(), folder.resolve(ModelFolder.WEIGHTS));
+    return logs;
   }
 
+  /** Facts about a written file, taken before the evaluation so that its bytes need not stay. */
+  private record Stored(StoredSize size, double sparsity, OptionalDouble bits) {}
+
   /**
-   * The file must give exactly what the steps computed, or the results would be another model's.
+   * Puts what the file holds into the live model, tensor by tensor.
+   *
+   * @param computed whether the live model holds what was written; the file must then give exactly
+   *     that, or the results would be another model's
    */
-  private void requireSame(Map<String, INDArray> computed, CompressedModel stored) {
-    stored
-        .tensors()
-        .forEach(
-            (name, form) -> {
-              final Floats read = Floats.of(form.dense());
-              if (!Arrays.equals(
-                  Floats.toArray(computed.get(name)), Floats.toArray(read.array()))) {
-                throw new IllegalStateException(
-                    cell.name() + ": '" + name + "' read back differs from what was written");
-              }
-              read.close();
-            });
+  private Stored readBack(List<StepLog> logs, boolean computed) {
+    final Path file = folder.resolve(ModelFolder.WEIGHTS);
+    final CompressedModel stored = PackedFile.read(file);
+    final Map<String, INDArray> live = bench.model().parameters();
+    live.forEach(
+        (name, tensor) -> {
+          final Floats read = Floats.of(stored.tensors().get(name).dense());
+          if (computed && !Arrays.equals(Floats.toArray(tensor), Floats.toArray(read.array()))) {
+            throw new IllegalStateException(
+                cell.name() + ": '" + name + "' read back differs from what was written");
+          }
+          Floats.of(tensor).copy(0, read, 0, read.length());
+          read.close();
+        });
+    return new Stored(
+        Records.size(stored, live, file), Records.sparsity(live), Records.bits(logs, live));
   }
 
   private CellRecord evaluate(
-      CompressedModel stored,
-      List<StepLog> logs,
-      double compressSeconds,
-      OptionalDouble finetuneSeconds) {
-    final Map<String, INDArray> weights = stored.dense();
-    bench.load(weights);
+      Stored stored, List<StepLog> logs, double compressSeconds, OptionalDouble finetuneSeconds) {
     final long start = System.nanoTime();
     final Evaluation evaluation =
         bench.evaluate(split, "Evaluating " + cell.name() + " on " + split.id());
@@ -165,18 +180,16 @@ final class CellWork {
         experiment.evaluate().latency().isPresent()
             ? OptionalDouble.of(latency(experiment.evaluate().latency().get()))
             : OptionalDouble.empty();
-    final Path file = folder.resolve(ModelFolder.WEIGHTS);
     final CellResult result =
         new CellResult(
             cell.subject().task().metric().id(),
             metrics(evaluation),
             bench.split(split).size(),
-            Records.size(stored, weights, file),
-            Records.sparsity(weights),
-            Records.bits(logs, weights),
+            stored.size(),
+            stored.sparsity(),
+            stored.bits(),
             Records.steps(cell.variant().steps(), logs),
             List.of());
-    Bench.free(weights);
     final CellRecord record =
         CellRecord.ok(Records.id(experiment, cell, split), key.sha256(), result);
     new CellTimings(compressSeconds, evaluateSeconds, finetuneSeconds, latency)

@@ -11,7 +11,8 @@ import me.tongfei.progressbar.ProgressBarStyle;
 
 /**
  * Shows what is going on: a bar with rate and time left on a terminal, a plain line every ten
- * seconds elsewhere, nothing when quiet. Messages also go to a log, if one is attached.
+ * seconds elsewhere, nothing when quiet. Messages also go to a log, if one is attached. Every
+ * report of progress is a place where the work can be {@linkplain Interruption interrupted}.
  */
 public final class ConsoleProgress implements Progress {
   private static final long LINE_EVERY_NANOS = 10_000_000_000L;
@@ -40,6 +41,7 @@ public final class ConsoleProgress implements Progress {
 
   @Override
   public void message(String text) {
+    Interruption.check();
     log.accept(text);
     if (!quiet) {
       out.println(text);
@@ -48,6 +50,11 @@ public final class ConsoleProgress implements Progress {
 
   @Override
   public Bar start(String task, long total, String unit) {
+    Interruption.check();
+    return new Interruptible(shown(task, total, unit));
+  }
+
+  private Bar shown(String task, long total, String unit) {
     if (quiet) {
       return Progress.NONE.start(task, total, unit);
     }
@@ -56,6 +63,20 @@ public final class ConsoleProgress implements Progress {
 
   private static boolean bytes(String unit) {
     return unit.equals("bytes");
+  }
+
+  /** Ends the work at the next step if the user wants to stop. */
+  private record Interruptible(Bar bar) implements Bar {
+    @Override
+    public void advance(long units) {
+      bar.advance(units);
+      Interruption.check();
+    }
+
+    @Override
+    public void close() {
+      bar.close();
+    }
   }
 
   /** A bar that is redrawn in place and erased when done. */

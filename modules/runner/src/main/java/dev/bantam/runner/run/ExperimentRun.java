@@ -12,6 +12,7 @@ import dev.bantam.runner.experiment.ResolvedExperiment;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.UnwritableException;
 import dev.bantam.tensor.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,7 +23,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.slf4j.Logger;
@@ -39,10 +39,6 @@ public final class ExperimentRun {
   static final String CELLS = "cells";
   private static final String WORK = ".work";
   private static final Logger LOG = LoggerFactory.getLogger(ExperimentRun.class);
-
-  /** Names of {@link AtomicFiles#temporary}. */
-  private static final Pattern TEMPORARY =
-      Pattern.compile("\\.[0-9a-f-]{36}" + Pattern.quote(AtomicFiles.TEMPORARY));
 
   private final Prepared prepared;
   private final Experiment<Step> experiment;
@@ -148,7 +144,7 @@ public final class ExperimentRun {
   /** Works on all cells in order and returns when none is left. */
   public Outcome cells() {
     AtomicFiles.createFolders(folder.resolve(CELLS));
-    removeTemporaries();
+    AtomicFiles.deleteTemporaries(folder);
     AtomicFiles.write(
         folder.resolve(ResolvedExperiment.FILE_NAME), ResolvedExperiment.write(experiment));
     final Failures mismatches = new Failures();
@@ -217,7 +213,7 @@ public final class ExperimentRun {
   private void notTried(Cell cell, Cell dense, List<String> failed) {
     final String error = "not tried, because " + dense.name() + " failed";
     failed.add(cell.name() + ": " + error);
-    discard(cellFolder(cell));
+    AtomicFiles.discard(cellFolder(cell));
     AtomicFiles.createFolders(workFolder(cell));
     recordFailure(cell, keys.dense(dense), error);
     AtomicFiles.move(workFolder(cell), cellFolder(cell));
@@ -226,7 +222,7 @@ public final class ExperimentRun {
   /** Leaves nothing but the failure in a cell's work folder. */
   private CellRecord recordFailure(Cell cell, CellKey key, String error) {
     final Path half = workFolder(cell);
-    discard(half);
+    AtomicFiles.discard(half);
     AtomicFiles.createFolders(half);
     key.write(half);
     final CellRecord record =
@@ -283,9 +279,10 @@ public final class ExperimentRun {
       }
     }
     if (!Files.isRegularFile(half.resolve(CellKey.FILE))) {
-      discard(half); // nothing tells what it was made with
+      AtomicFiles.discard(half); // nothing tells what it was made with
     }
-    discard(done); // a failed cell gets another try, and so does one whose record is gone
+    AtomicFiles.discard(
+        done); // a failed cell gets another try, and so does one whose record is gone
     AtomicFiles.createFolders(half);
     key.write(half);
     CellRecord record;
@@ -309,13 +306,23 @@ public final class ExperimentRun {
 
   /** The message of an error that ends a cell but not the run; others are thrown on. */
   private String failure(Throwable e) {
+    if (e instanceof UnwritableException unwritable) {
+      throw unwritable; // neither the other cells nor this one's record could be written
+    }
     final ExitCode code =
-        e instanceof BantamException known ? known.exitCode() : ExitCode.UNEXPECTED;
+        e instanceof OutOfMemoryError
+            ? ExitCode.WOULD_NOT_FIT
+            : e instanceof BantamException known ? known.exitCode() : ExitCode.UNEXPECTED;
     if (code == ExitCode.INTERRUPTED) {
       throw (BantamException) e;
     }
     if (worst == ExitCode.OK || code.code() < worst.code()) {
       worst = code;
+    }
+    if (e instanceof OutOfMemoryError) {
+      return "memory ran out ("
+          + e.getMessage()
+          + "). Choose a smaller batch, or a larger heap, e.g. BANTAM_JAVA_OPTS=-Xmx4g.";
     }
     if (code != ExitCode.UNEXPECTED) {
       return e.getMessage();
@@ -344,7 +351,7 @@ public final class ExperimentRun {
     }
     if (options.force()) {
       progress.message("Computing again, because settings changed: " + cell.getFileName());
-      discard(cell);
+      AtomicFiles.discard(cell);
       return true;
     }
     mismatches.collect(
@@ -357,15 +364,6 @@ public final class ExperimentRun {
                   + ". Choose another folder with -o, or compute it again with --force.");
         });
     return false;
-  }
-
-  /** Deletes a cell's folder, which is gone at once: a kill leaves no part under its name. */
-  private static void discard(Path cell) {
-    if (Files.exists(cell)) {
-      final Path temporary = AtomicFiles.temporary(cell);
-      AtomicFiles.move(cell, temporary);
-      AtomicFiles.delete(temporary);
-    }
   }
 
   /** A reused cell must still have the weights that its record was measured on. */
@@ -386,17 +384,6 @@ public final class ExperimentRun {
               + cellFolder(cell)
               + " and run again.");
     }
-  }
-
-  /** Deletes what a killed run left half written, anywhere in the run folder. */
-  private void removeTemporaries() {
-    final List<Path> found;
-    try (Stream<Path> files = Files.walk(folder)) {
-      found = files.filter(f -> TEMPORARY.matcher(f.getFileName().toString()).matches()).toList();
-    } catch (IOException e) {
-      throw BantamException.badInput("Cannot list " + folder + ": " + e + ".", e);
-    }
-    found.forEach(AtomicFiles::delete);
   }
 
   private void announce(Cell cell, CellRecord record, String how) {
@@ -422,6 +409,28 @@ public final class ExperimentRun {
             recovery,
             result.size().bytes() / 1e6,
             how.isEmpty() ? "" : ", " + how));
+  }
+
+  /** What a run that was stopped has left for the next one, as a sentence. */
+  static String kept(Prepared prepared, Path folder) {
+    final Path cells = folder.resolve(CELLS);
+    final long finished =
+        prepared.cells().stream()
+            .filter(c -> Files.isRegularFile(cells.resolve(c.name()).resolve(CellWork.RESULT)))
+            .count();
+    final String training =
+        prepared.cells().stream()
+            .filter(c -> CellWork.hasTrained(cells.resolve("." + c.name() + WORK)))
+            .map(c -> ", and the training of " + c.name() + " up to its last finished epoch")
+            .findFirst()
+            .orElse("");
+    return String.format(
+        Locale.ROOT,
+        "%s keeps %d of %d cells%s.",
+        folder,
+        finished,
+        prepared.cells().size(),
+        training);
   }
 
   /** Records of the finished cells, in the order of work. */

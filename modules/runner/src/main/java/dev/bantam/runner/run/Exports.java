@@ -61,7 +61,7 @@ final class Exports {
       ModelFolder.copy(temporary, source, weights, card);
       final ExportCheck check = check(cell, source, weights, temporary, workers);
       Json.write(temporary.resolve(MANIFEST), manifest(cell, sha256, check));
-      AtomicFiles.delete(target);
+      AtomicFiles.discard(target);
       AtomicFiles.move(temporary, target);
     } finally {
       AtomicFiles.delete(temporary);

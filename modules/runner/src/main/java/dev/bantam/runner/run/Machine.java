@@ -6,13 +6,16 @@ import dev.bantam.tensor.Blas;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.NativeRuntime;
 import dev.bantam.tensor.Workers;
+import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
+import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.OptionalLong;
-import org.bytedeco.javacpp.Pointer;
+import java.util.stream.Stream;
 
 /** Facts about this machine. */
 public final class Machine {
@@ -29,22 +32,39 @@ public final class Machine {
         .getTotalMemorySize();
   }
 
-  /** Bytes that this process may take: the machine's, or the cap of off-heap memory if lower. */
+  /** Bytes that this process may take: the machine's, or the limit that ND4J keeps to if lower. */
   public static long usableMemoryBytes() {
-    final long cap = Pointer.maxPhysicalBytes();
-    return cap > 0 ? Math.min(memoryBytes(), cap) : memoryBytes();
+    return Math.min(memoryBytes(), NativeRuntime.memoryLimitBytes());
   }
 
-  /** Bytes that can be written where the nearest existing parent of a path lies. */
+  /**
+   * Bytes that can be written where the nearest existing parent of a path lies; {@link
+   * Long#MAX_VALUE} for a file system that does not tell, as {@code /proc}.
+   */
   public static long freeDiskBytes(Path path) {
     Path at = path.toAbsolutePath();
     while (at != null && !Files.exists(at)) {
       at = at.getParent();
     }
     try {
-      return Files.getFileStore(at).getUsableSpace();
+      final FileStore store = Files.getFileStore(at);
+      return store.getTotalSpace() == 0 ? Long.MAX_VALUE : store.getUsableSpace();
     } catch (IOException e) {
       throw BantamException.badInput("Cannot tell the free space of " + at + ": " + e + ".", e);
+    }
+  }
+
+  /** Bytes that a run may take in its folder: what is free, and what it takes there already. */
+  static long roomBytes(Path folder) {
+    final long free = freeDiskBytes(folder);
+    if (!Files.isDirectory(folder)) {
+      return free;
+    }
+    try (Stream<Path> files = Files.walk(folder)) {
+      final long used = files.map(Path::toFile).filter(File::isFile).mapToLong(File::length).sum();
+      return free > Long.MAX_VALUE - used ? Long.MAX_VALUE : free + used;
+    } catch (IOException | UncheckedIOException e) {
+      throw BantamException.badInput("Cannot list " + folder + ": " + e + ".", e);
     }
   }
 

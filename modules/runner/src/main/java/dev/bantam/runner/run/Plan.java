@@ -48,7 +48,8 @@ public final class Plan {
         prediction.diskBytes() / 1e9,
         time(prediction, options.threads()),
         options.threads());
-    prediction.check(Machine.usableMemoryBytes(), Machine.freeDiskBytes(folder));
+    prediction.check(
+        Machine.usableMemoryBytes(), Runtime.getRuntime().maxMemory(), Machine.roomBytes(folder));
   }
 
   private static String time(Prediction prediction, int threads) {

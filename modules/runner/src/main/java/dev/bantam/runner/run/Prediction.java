@@ -20,15 +20,25 @@ import java.util.Map;
 /**
  * What an experiment will take, from the shapes of its models and the lengths of its texts.
  *
- * @param memoryBytes largest resident memory of the process
+ * @param memoryBytes largest resident memory of the process, as the launcher sets up the JVM
+ * @param heapBytes what of it lies on the Java heap
  * @param diskBytes what the run folder will hold when it is done
  * @param operations floating point operations of all training and evaluation
  */
-record Prediction(long memoryBytes, long diskBytes, double operations) {
+record Prediction(long memoryBytes, long heapBytes, long diskBytes, double operations) {
   private static final int BYTES = Float.BYTES;
 
-  /** Allowance for JVM, class data, ND4J's and OpenBLAS' libraries; free heap is not counted. */
-  private static final long FIXED = 550_000_000L;
+  /** JVM, class data, compiled code, ND4J's and OpenBLAS' libraries and buffers; measured. */
+  private static final long FIXED = 330_000_000L;
+
+  /** New objects before they are collected, as the launcher limits them. */
+  private static final long YOUNG = 64_000_000L;
+
+  /** Objects of a text beside its words: the example, its strings and arrays; measured. */
+  private static final long TEXT = 200;
+
+  /** A word as text and as tokens. */
+  private static final long WORD = 12;
 
   /** Tokens of an evaluation batch, see {@code Evaluator}. */
   private static final long EVALUATION_TOKENS = 4096;
@@ -38,10 +48,13 @@ record Prediction(long memoryBytes, long diskBytes, double operations) {
 
   static Prediction of(Prepared prepared) {
     long memory = 0;
+    long heap = 0;
     long disk = 0;
     double operations = 0;
     for (Subject subject : prepared.subjects()) {
-      memory = Math.max(memory, memory(prepared, subject));
+      final long onHeap = heap(subject);
+      heap = Math.max(heap, onHeap);
+      memory = Math.max(memory, onHeap + tensors(prepared, subject));
       operations += operations(prepared, subject);
     }
     for (Cell cell : prepared.cells()) {
@@ -50,7 +63,7 @@ record Prediction(long memoryBytes, long diskBytes, double operations) {
           !prepared.experiment().exports().isEmpty() && isExported(prepared, cell);
       disk += exported ? 2 * bytes : bytes;
     }
-    return new Prediction(FIXED + memory, disk + resume(prepared), operations);
+    return new Prediction(FIXED + memory, heap, disk + resume(prepared), operations);
   }
 
   /** The state of a training, twice while it is replaced: weights, best, two moments. */
@@ -106,39 +119,72 @@ record Prediction(long memoryBytes, long diskBytes, double operations) {
     return n;
   }
 
-  private static long memory(Prepared prepared, Subject subject) {
-    final Map<String, long[]> shapes = Prepared.shapes(subject);
-    final long weights = shapes.values().stream().mapToLong(s -> BYTES * elements(s)).sum();
+  private static long weights(Subject subject) {
+    return Prepared.shapes(subject).values().stream().mapToLong(s -> BYTES * elements(s)).sum();
+  }
+
+  /**
+   * The heap when it is fullest, while a cell is written or read back: the stored forms of all
+   * tensors twice, one tensor restored and compared, and all texts.
+   */
+  private static long heap(Subject subject) {
+    final long largest =
+        Prepared.shapes(subject).values().stream()
+            .mapToLong(s -> BYTES * elements(s))
+            .max()
+            .orElse(0);
+    long texts = 0;
+    for (Split split : Split.values()) {
+      texts +=
+          subject.task().examples(split).size()
+              * (TEXT + Math.round(WORD * meanWords(subject, split)));
+    }
+    return YOUNG + texts + 2 * weights(subject) + 2 * largest;
+  }
+
+  /** Off-heap: the source and the live model, and what training or compressing adds to them. */
+  private static long tensors(Prepared prepared, Subject subject) {
     final FinetuneSettings settings = prepared.experiment().finetune();
-    final long trained = trainedBytes(prepared, subject);
-    final double words = meanWords(subject, Split.TRAIN);
-    // batches are sorted by length: the longest is about three times the mean
+    final Architecture a = subject.model().architecture();
+    final long weights = weights(subject);
+    final boolean trains = settings.when() == FinetuneSettings.When.ALWAYS || !subject.hasHead();
+    if (!trains) {
+      return 3 * weights + forResults(a);
+    }
+    // batches are sorted by length: the longest text is about three times the mean
     final long longest =
-        Math.min(subject.model().maxLength(), Math.round(3 * words * TOKENS_PER_WORD + 2));
+        Math.min(
+            subject.model().maxLength(),
+            Math.round(3 * meanWords(subject, Split.TRAIN) * TOKENS_PER_WORD + 2));
     final int batch = Math.min(settings.batch(), subject.task().examples(Split.TRAIN).size());
-    final long training = 4 * trained + activations(subject.model().architecture(), batch, longest);
-    // packed forms lie on the heap as bytes while they are written and read back
-    final long compressing = 4 * weights;
-    return 2 * weights + Math.max(training, compressing) + evaluation(subject);
+    final long trained = trainedBytes(prepared, subject);
+    // the model keeps the memory of its passes and gradients, for the next seed
+    final long model = 2 * weights + trained + forGradients(a, batch, longest);
+    final long momentsAndBest = 3 * trained;
+    final long fineTuned = weights;
+    return model + Math.max(momentsAndBest, fineTuned);
   }
 
   private static boolean matches(String pattern, String name) {
     return NamePattern.of(pattern).matches(name);
   }
 
-  private static long activations(Architecture a, long batch, long length) {
+  /** Memory of a model's passes once it has run one for gradients: each layer keeps its own. */
+  private static long forGradients(Architecture a, long batch, long length) {
+    final long tokens = Math.max(batch * length, EVALUATION_TOKENS);
     long floats = 0;
-    final long tokens = batch * length;
+    long widest = 0;
     for (LayerShape layer : a.layers()) {
       final long width = (long) layer.heads() * a.headSize();
       floats += tokens * (4 * width + 4L * a.hiddenSize() + 2L * layer.ffnWidth());
-      floats += batch * layer.heads() * length * length;
+      floats += tokens * layer.heads() * length;
+      widest = Math.max(widest, 4 * width + 2L * a.hiddenSize() + layer.ffnWidth());
     }
-    return BYTES * floats;
+    return BYTES * (floats + batch * length * widest);
   }
 
-  private static long evaluation(Subject subject) {
-    final Architecture a = subject.model().architecture();
+  /** Memory of passes for results alone, which share one layer's. */
+  private static long forResults(Architecture a) {
     final LayerShape layer = a.layers().get(0);
     final long width = (long) layer.heads() * a.headSize();
     return BYTES * EVALUATION_TOKENS * (4 * width + 3L * a.hiddenSize() + layer.ffnWidth());
@@ -183,14 +229,24 @@ record Prediction(long memoryBytes, long diskBytes, double operations) {
   /**
    * Refuses what cannot fit.
    *
+   * @param physicalMemory bytes that the process may take
+   * @param heap bytes that the Java heap may grow to
+   * @param freeDisk bytes free for the run, those that it takes already included
    * @throws BantamException (would not fit) with the arithmetic
    */
-  void check(long physicalMemory, long freeDisk) {
+  void check(long physicalMemory, long heap, long freeDisk) {
     final Failures failures = new Failures();
     if (memoryBytes > physicalMemory) {
       failures.collect(
           () -> {
             throw wouldNotFit("memory", memoryBytes, physicalMemory, "a smaller model or batch");
+          });
+    }
+    if (heapBytes > heap) {
+      failures.collect(
+          () -> {
+            throw wouldNotFit(
+                "Java heap", heapBytes, heap, "a larger heap, e.g. BANTAM_JAVA_OPTS=-Xmx4g");
           });
     }
     if (diskBytes > freeDisk) {
@@ -207,10 +263,16 @@ record Prediction(long memoryBytes, long diskBytes, double operations) {
         ExitCode.WOULD_NOT_FIT,
         String.format(
             Locale.ROOT,
-            "The experiment needs about %.1f GB of %s and there are %.1f GB. Choose %s.",
-            needed / 1e9,
+            "The experiment needs about %s of %s and there are %s. Choose %s.",
+            size(needed),
             what,
-            there / 1e9,
+            size(there),
             remedy));
+  }
+
+  private static String size(long bytes) {
+    return bytes < 1e9
+        ? String.format(Locale.ROOT, "%.1f MB", bytes / 1e6)
+        : String.format(Locale.ROOT, "%.1f GB", bytes / 1e9);
   }
 }

@@ -3,6 +3,7 @@ package dev.bantam.runner.run;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.UnwritableException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -46,7 +47,7 @@ final class RunFolderLock implements AutoCloseable {
         }
         // A length of our own tells whether the name still is our file. It must not be opened to
         // find out: on POSIX systems closing any descriptor of a file gives up its locks.
-        final long length = 1L + new SecureRandom().nextInt(1 << 20);
+        final long length = 1L + new SecureRandom().nextInt(1 << 16);
         channel.truncate(0).write(ByteBuffer.allocate(1), length - 1);
         if (Files.exists(file) && Files.size(file) == length) {
           return new RunFolderLock(file, channel);
@@ -54,7 +55,7 @@ final class RunFolderLock implements AutoCloseable {
         channel.close(); // the holder before deleted the file between our opening and locking it
       }
     } catch (IOException e) {
-      throw BantamException.badInput("Cannot write to " + folder + ": " + e + ".", e);
+      throw UnwritableException.of(file, e);
     }
   }
 

@@ -11,6 +11,7 @@ import dev.bantam.runner.experiment.Gate;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.UnwritableException;
 import dev.bantam.tensor.Workers;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -49,7 +50,8 @@ public final class Runs {
       double preparing,
       PrintStream out) {
     final Prediction prediction = Prediction.of(prepared);
-    prediction.check(Machine.usableMemoryBytes(), Machine.freeDiskBytes(folder));
+    prediction.check(
+        Machine.usableMemoryBytes(), Runtime.getRuntime().maxMemory(), Machine.roomBytes(folder));
     AtomicFiles.createFolders(folder);
     final ConsoleProgress progress = options.progress();
     final RunFolderLock lock = RunFolderLock.of(folder);
@@ -68,10 +70,20 @@ public final class Runs {
               prediction.diskBytes() / 1e9,
               preparing));
       return locked(prepared, options, folder, command, prediction, out);
+    } catch (BantamException e) {
+      throw e.exitCode() == ExitCode.INTERRUPTED ? stopped(prepared, folder) : e;
     } finally {
       progress.log(text -> {});
       lock.close();
     }
+  }
+
+  private static BantamException stopped(Prepared prepared, Path folder) {
+    return new BantamException(
+        ExitCode.INTERRUPTED,
+        "Stopped. "
+            + ExperimentRun.kept(prepared, folder)
+            + " The same command goes on from there.");
   }
 
   private static ExitCode locked(
@@ -181,8 +193,7 @@ public final class Runs {
           StandardOpenOption.CREATE,
           StandardOpenOption.APPEND);
     } catch (IOException e) {
-      throw BantamException.badInput(
-          "Cannot write " + log + ": " + e + ". Check permissions and free space.", e);
+      throw UnwritableException.of(log, e);
     }
   }
 }

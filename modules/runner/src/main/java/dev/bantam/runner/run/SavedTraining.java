@@ -27,7 +27,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 /**
  * Keeps the state of a training in one safetensors file, replaced after every epoch: weights as
  * {@code weight/NAME}, those of the best epoch as {@code best/NAME}, moments as {@code
- * moment/NAME}, and epochs and update counts as JSON in the metadata.
+ * moment/NAME}, and epochs, update counts and the seconds they took as JSON in the metadata.
  */
 final class SavedTraining implements FineTuner.Resume {
   private static final String KEY = "training";
@@ -37,6 +37,8 @@ final class SavedTraining implements FineTuner.Resume {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Path file;
+  private final long start = System.nanoTime();
+  private double earlierSeconds;
 
   SavedTraining(Path file) {
     this.file = file;
@@ -57,9 +59,15 @@ final class SavedTraining implements FineTuner.Resume {
           .put("loss", epoch.loss())
           .put("tune", epoch.tune());
     }
+    json.put("seconds", seconds());
     final ObjectNode updates = json.putObject("updates");
     state.optimizer().updates().forEach(updates::put);
     writer.metadata(KEY, json.toString()).write(file);
+  }
+
+  /** Seconds of training so far: those of this process, and those that earlier ones have kept. */
+  double seconds() {
+    return earlierSeconds + (System.nanoTime() - start) / 1e9;
   }
 
   private static void add(SafetensorsWriter writer, String prefix, Map<String, INDArray> tensors) {
@@ -73,6 +81,7 @@ final class SavedTraining implements FineTuner.Resume {
     }
     try (SafetensorsFile saved = SafetensorsFile.open(file)) {
       final JsonNode json = JSON.readTree(saved.metadata().getOrDefault(KEY, "{}"));
+      earlierSeconds = json.path("seconds").asDouble();
       final List<Epoch> epochs = new ArrayList<>();
       for (JsonNode epoch : json.path("epochs")) {
         epochs.add(

@@ -24,7 +24,15 @@ final class TileKernels {
   }
 
   static void multiply(
-      float[] a, int aFrom, int height, float[] b, int bFrom, int inner, float[] c, int cFrom, int stride) {
+      float[] a,
+      int aFrom,
+      int height,
+      float[] b,
+      int bFrom,
+      int inner,
+      float[] c,
+      int cFrom,
+      int stride) {
     switch (height) {
       case 12 -> tile12(a, aFrom, b, bFrom, inner, c, cFrom, stride);
       case 8 -> tile8(a, aFrom, b, bFrom, inner, c, cFrom, stride);
