@@ -29,6 +29,7 @@ final class TrainBench {
    * Measures a case. The steps change the checkpoint's weights; the forward is that of an
    * evaluation, of a frozen model, on a copy of its own.
    */
+  @SuppressWarnings("try") // the scope is what counts, not the variable
   static BenchLine measure(
       Checkpoint checkpoint, BenchCase wanted, Workers workers, InTurn inTurn) {
     final Batch batch = Batch.of(wanted.encodings(checkpoint.architecture()));

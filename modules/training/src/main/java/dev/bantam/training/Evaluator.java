@@ -49,6 +49,7 @@ public final class Evaluator {
   }
 
   /** Head outputs in the order of the examples, [examples, columns]. */
+  @SuppressWarnings("try") // the scope is what counts, not the variable
   public static float[] logits(
       Model<Batch> model, List<TokenizedExample> examples, int columns, Progress.Bar bar) {
     final float[] logits = new float[Math.multiplyExact(examples.size(), columns)];

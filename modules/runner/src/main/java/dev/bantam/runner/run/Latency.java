@@ -18,6 +18,7 @@ final class Latency {
    * @param batch sentences in a pass
    * @param length tokens of each
    */
+  @SuppressWarnings("try") // the scope is what counts, not the variable
   static double medianMilliseconds(EncoderModel model, int batch, int length) {
     final int tokens = Math.multiplyExact(batch, length);
     final int[] ids = new int[tokens];
