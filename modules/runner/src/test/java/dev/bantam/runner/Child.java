@@ -16,6 +16,9 @@ import java.util.stream.Stream;
 
 /** The command line in a process of its own, which can be killed. */
 final class Child implements AutoCloseable {
+  /** Flags that bring in the vector kernels. */
+  static final List<String> VECTORS = List.of("--add-modules", "jdk.incubator.vector");
+
   private static final long DEADLINE_SECONDS = 120;
 
   private final Process process;
@@ -38,10 +41,26 @@ final class Child implements AutoCloseable {
    * @param starter what stands before the command, e.g. {@code nice}
    */
   static Child startBy(List<String> starter, Path folder, Object... arguments) {
+    // without the vector module: the plain kernels give the same bits, and are not slow before the
+    // optimising compiler has seen them, which a short life does not wait for
+    return start(starter, thisJava(), List.of("-XX:TieredStopAtLevel=1"), folder, arguments);
+  }
+
+  /** As {@link #start}, on another JVM or with other flags. */
+  static Child startOn(Path java, List<String> flags, Path folder, Object... arguments) {
+    return start(List.of(), java, flags, folder, arguments);
+  }
+
+  private static Path thisJava() {
+    return Path.of(System.getProperty("java.home"), "bin", "java");
+  }
+
+  private static Child start(
+      List<String> starter, Path java, List<String> flags, Path folder, Object... arguments) {
     final List<String> command = new ArrayList<>(starter);
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(
-        List.of("--add-modules", "jdk.incubator.vector", "-Xmx1g", "-XX:TieredStopAtLevel=1"));
+    command.add(java.toString());
+    command.add("-Xmx1g");
+    command.addAll(flags);
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add(Main.class.getName());
     Stream.of(arguments).map(Object::toString).forEach(command::add);

@@ -30,7 +30,7 @@ final class WarmUp implements Runnable {
   private static final long SLOW_STEP = 400;
 
   private static final long PAUSE = 5_000_000L;
-  private static final long LONGEST_WAIT = 5_000_000_000L;
+  private static final long LONGEST_WAIT = 4_000_000_000L;
 
   /** Enough turns for the compiler to take what a loop calls into it, and a rest. */
   private static final int COLUMNS = 24 * Kernels.LANES + 3;
@@ -55,8 +55,8 @@ final class WarmUp implements Runnable {
   }
 
   private void products() {
+    final long end = System.nanoTime() + LONGEST_WAIT;
     for (int height : kernels.tileHeights()) {
-      final long end = System.nanoTime() + LONGEST_WAIT;
       do {
         repeat(PRODUCTS, () -> product(height, 1));
       } while (!isFast(height) && System.nanoTime() < end);
