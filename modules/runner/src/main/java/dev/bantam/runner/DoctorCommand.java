@@ -2,6 +2,7 @@ package dev.bantam.runner;
 
 import dev.bantam.checkpoint.CacheFolder;
 import dev.bantam.runner.run.Machine;
+import dev.bantam.runner.run.ProductSpeed;
 import dev.bantam.runner.run.Version;
 import dev.bantam.tensor.Kernels;
 import dev.bantam.tensor.NativeRuntime;
@@ -64,19 +65,36 @@ final class DoctorCommand implements Callable<Integer> {
     line(out, "fused kernels", Kernels.best().name());
     line(
         out,
-        "matrix kernel",
+        "OpenBLAS kernel",
         NativeRuntime.blasKernel()
             + NativeRuntime.forcedBlasKernel()
                 .map(k -> " (set by Bantam: OpenBLAS would have taken an older one)")
                 .orElse(""));
     try (Workers workers = new Workers(common.threads())) {
+      final double layers = ProductSpeed.layers(workers);
+      final double bound = ProductSpeed.innermostLoop(workers);
       line(
           out,
-          "matrix products",
+          "layer products",
           String.format(
               Locale.ROOT,
-              "%.0f GF/s on %d threads [512 x 384] x [384 x 1536]",
-              Machine.gigaflops(workers),
+              "%.0f GF/s on %d threads [%d x %d] x [%d x %d], %.0f %% of the %.0f GF/s of their"
+                  + " innermost loop",
+              layers,
+              workers.threads(),
+              ProductSpeed.ROWS,
+              ProductSpeed.INNER,
+              ProductSpeed.INNER,
+              ProductSpeed.COLUMNS,
+              100 * layers / bound,
+              bound));
+      line(
+          out,
+          "OpenBLAS products",
+          String.format(
+              Locale.ROOT,
+              "%.0f GF/s on %d threads, the same shape",
+              ProductSpeed.blas(workers),
               workers.threads()));
     }
     advice(out);

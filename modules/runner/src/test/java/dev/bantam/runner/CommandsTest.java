@@ -422,7 +422,14 @@ class CommandsTest {
   void doctorNamesTheKernels() {
     Outcome.of("doctor", "--threads", 1)
         .code(0)
-        .prints("java", "fused kernels", "matrix kernel", "GF/s on 1 threads", "memory", "cache");
+        .prints(
+            "java",
+            "fused kernels",
+            "layer products",
+            "OpenBLAS kernel",
+            "GF/s on 1 threads",
+            "memory",
+            "cache");
   }
 
   /** The launcher takes 'bench' away; whoever starts the product without it is told. */

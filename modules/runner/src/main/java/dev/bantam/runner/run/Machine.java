@@ -2,10 +2,7 @@ package dev.bantam.runner.run;
 
 import com.sun.management.OperatingSystemMXBean;
 import dev.bantam.tensor.BantamException;
-import dev.bantam.tensor.Blas;
-import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.NativeRuntime;
-import dev.bantam.tensor.Workers;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -19,11 +16,6 @@ import java.util.stream.Stream;
 
 /** Facts about this machine. */
 public final class Machine {
-  private static final int ROWS = 512;
-  private static final int INNER = 384;
-  private static final int COLUMNS = 1536;
-  private static final long PROBE_NANOS = 200_000_000L;
-
   private Machine() {}
 
   /** Bytes of memory of the machine, or of the container that the JVM sees. */
@@ -87,59 +79,6 @@ public final class Machine {
     } catch (IOException e) {
       return OptionalLong.empty();
     }
-  }
-
-  /**
-   * Measures matrix products of the encoder's shape on all workers, for about a fifth of a second.
-   *
-   * @return 10^9 floating point operations a second over all threads together
-   */
-  public static double gigaflops(Workers workers) {
-    final int pieces = workers.threads();
-    final Floats[][] operands = new Floats[pieces][];
-    for (int i = 0; i < pieces; i++) {
-      operands[i] =
-          new Floats[] {
-            Floats.zeros(ROWS, INNER), Floats.zeros(COLUMNS, INNER), Floats.zeros(ROWS, COLUMNS)
-          };
-      operands[i][0].fill(0, ROWS * INNER, 0.5f);
-      operands[i][1].fill(0, COLUMNS * INNER, 0.25f);
-    }
-    final long[] products = new long[pieces];
-    final Workers.Piece piece =
-        (index, worker) -> {
-          final Floats[] o = operands[index];
-          final long until = System.nanoTime() + PROBE_NANOS;
-          while (System.nanoTime() < until) {
-            Blas.gemm(
-                false,
-                true,
-                ROWS,
-                COLUMNS,
-                INNER,
-                1f,
-                new Blas.Matrix(o[0], 0, INNER),
-                new Blas.Matrix(o[1], 0, INNER),
-                0f,
-                new Blas.Matrix(o[2], 0, COLUMNS));
-            products[index]++;
-          }
-        };
-    workers.run(pieces, piece); // the first products wake the processor up
-    java.util.Arrays.fill(products, 0);
-    final long start = System.nanoTime();
-    workers.run(pieces, piece);
-    final double seconds = (System.nanoTime() - start) / 1e9;
-    long done = 0;
-    for (long p : products) {
-      done += p;
-    }
-    for (Floats[] o : operands) {
-      for (Floats floats : o) {
-        floats.close();
-      }
-    }
-    return 2.0 * ROWS * COLUMNS * INNER * done / seconds / 1e9;
   }
 
   /** What a manifest says about the machine. */

@@ -54,7 +54,7 @@ public final class Plan {
 
   private static String time(Prediction prediction, int threads) {
     try (Workers workers = new Workers(threads)) {
-      final double rate = Machine.gigaflops(workers) * 1e9 * EFFICIENCY;
+      final double rate = ProductSpeed.layers(workers) * 1e9 * EFFICIENCY;
       final double minutes = prediction.operations() / rate / 60;
       return minutes < 2
           ? String.format(Locale.ROOT, "%.0f s", 60 * minutes)
