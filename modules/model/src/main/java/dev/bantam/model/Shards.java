@@ -1,15 +1,17 @@
 package dev.bantam.model;
 
 /**
- * How a batch is cut into pieces of work: runs of whole sequences, {@code clamp(tokens / 128, 1,
- * 16)} of them. Depends on the shape of the batch alone.
+ * How a batch is cut into pieces of work: runs of whole sequences. Depends on the shape of the
+ * batch alone.
  *
- * <p>Four shards or more keep every core busy and each runs a layer by itself. Below that, each
- * stage is cut further into {@link #parts()} column panels, rows or heads, so that one short text
- * uses every core.
+ * <p>From 512 tokens on, there are 4, 8 or 16 shards of 128 to 512 tokens: enough to keep every
+ * core busy, a power of two so that cores get equal shares, and tall enough that weights stream
+ * past seldom. Each runs a layer by itself. Below that, or where sequences are too few, each stage
+ * is cut further into {@link #parts()} column panels, rows or heads, so that one short text uses
+ * every core.
  */
 final class Shards {
-  private static final int TOKENS_PER_SHARD = 128;
+  private static final int TOKENS_PER_SHARD = 256;
   private static final int MOST = 16;
   private static final int ENOUGH = 4;
   private static final int PARTS = 4;
@@ -21,7 +23,7 @@ final class Shards {
     this.offsets = offsets;
     final int sequences = offsets.length - 1;
     final int tokens = offsets[sequences];
-    final int wanted = Math.min(sequences, Math.max(1, Math.min(MOST, tokens / TOKENS_PER_SHARD)));
+    final int wanted = Math.min(sequences, wanted(tokens));
     firstSequence = new int[wanted + 1];
     int sequence = 0;
     for (int shard = 0; shard < wanted; shard++) {
@@ -34,6 +36,13 @@ final class Shards {
       }
     }
     firstSequence[wanted] = sequences;
+  }
+
+  private static int wanted(int tokens) {
+    if (tokens < ENOUGH * TOKENS_PER_SHARD / 2) {
+      return 1;
+    }
+    return Math.max(ENOUGH, Math.min(MOST, Integer.highestOneBit(tokens / TOKENS_PER_SHARD)));
   }
 
   int count() {

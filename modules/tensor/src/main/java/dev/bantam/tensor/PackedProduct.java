@@ -4,26 +4,27 @@ import dev.bantam.tensor.Blas.Matrix;
 import java.util.Arrays;
 
 /**
- * {@code X B} for a packed B, block of rows by block of rows: rows of X are packed into tiles once,
- * sections of them that stay in the second-level cache meet each panel, and the finished block is
- * handed over while it is still near the core.
+ * {@code X B} for a packed B, block of rows by block of rows. A section of the inner index of a
+ * block is packed into tiles that stay in the second-level cache while B streams past, and a
+ * finished block is handed over while it is still near the core. The taller a block, the less often
+ * B streams.
  *
  * <p>An element of the result is one chain of {@code fma} in order of the inner index: its bits
  * depend on its row and column alone, not on blocks, vectors or threads. One object belongs to one
  * thread.
  */
 public final class PackedProduct {
-  /** Inner steps between two visits of a block of the result. */
+  /** Inner steps of a section. */
   private static final int SECTION = 384;
 
-  /** Columns of a block of the result. */
-  private static final int BLOCK_COLUMNS = 384;
+  /** Columns of a block of the result that takes several sections; each packs its rows again. */
+  private static final int MANY_SECTIONS = 384;
 
-  /** Most floats of the packed rows of a block, half a megabyte. */
-  private static final int PACKED = 1 << 17;
+  /** Columns of a block that takes one section. */
+  private static final int ONE_SECTION = 128;
 
-  /** Tallest block of rows. */
-  private static final int BLOCK_ROWS = 132;
+  /** Tallest block of rows: with {@value #SECTION} inner steps, 400 kB. */
+  private static final int BLOCK_ROWS = 264;
 
   private static final ThreadLocal<PackedProduct> OF_THREAD =
       ThreadLocal.withInitial(() -> new PackedProduct(Kernels.best()));
@@ -68,25 +69,50 @@ public final class PackedProduct {
       return;
     }
     final int tallest = heights[0];
-    final int most =
-        Math.max(1, Math.min(BLOCK_ROWS, PACKED / Math.max(1, b.inner())) / tallest) * tallest;
+    final int most = BLOCK_ROWS / tallest * tallest;
     final int blocks = (rows + most - 1) / most;
     final int tiles = (rows + tallest - 1) / tallest;
     int row = 0;
     for (int i = 0; i < blocks; i++) {
       final int end = Math.min(rows, (int) ((long) tiles * (i + 1) / blocks) * tallest);
-      pack(x, row, end - row, b.inner());
-      for (int column = from; column < to; column = nextBlock(column, b.width())) {
-        final int columns = Math.min(to, nextBlock(column, b.width())) - column;
-        multiply(b, end - row, column, columns);
-        sink.accept(block, row, end - row, column, columns);
-      }
+      block(x, row, end - row, b, from, to, sink);
       row = end;
     }
   }
 
-  private static int nextBlock(int column, int width) {
-    return column / width * width + BLOCK_COLUMNS;
+  /** All columns of a block of rows. */
+  private void block(
+      Matrix x, int row, int rows, PackedWeight b, int from, int to, BlockSink sink) {
+    final boolean once = b.inner() <= SECTION;
+    final int most = once ? ONE_SECTION : MANY_SECTIONS;
+    if (once) {
+      pack(x, row, rows, 0, b.inner());
+    }
+    int column = from;
+    while (column < to) {
+      final int end = Math.min(to, column / b.width() * b.width() + most);
+      final int firstPanel = column / b.width();
+      final int endPanel = (end + b.width() - 1) / b.width();
+      final int stride = (endPanel - firstPanel) * b.width();
+      block = atLeast(block, padded(rows) * stride);
+      Arrays.fill(block, 0, padded(rows) * stride, 0f);
+      for (int k = 0; k < b.inner(); k += SECTION) {
+        final int steps = Math.min(SECTION, b.inner() - k);
+        if (!once) {
+          pack(x, row, rows, k, steps);
+        }
+        multiply(b, rows, firstPanel, endPanel, k, steps);
+      }
+      final int columns = end - column;
+      if (stride != columns) {
+        final int skipped = column - firstPanel * b.width();
+        for (int r = 0; r < rows; r++) {
+          System.arraycopy(block, r * stride + skipped, block, r * columns, columns);
+        }
+      }
+      sink.accept(block, row, rows, column, columns);
+      column = end;
+    }
   }
 
   /** Height of the tile that takes the next rows. */
@@ -100,60 +126,46 @@ public final class PackedProduct {
     return height;
   }
 
-  /** Packs rows of X: sections of the inner index, in them tiles, in them columns of the tile. */
-  private void pack(Matrix x, int first, int rows, int inner) {
-    final int padded = padded(rows);
-    packed = atLeast(packed, padded * inner);
-    lines = atLeast(lines, heights[0] * inner);
+  /** Packs some inner steps of rows of X: tile by tile, in them one step after the other. */
+  private void pack(Matrix x, int first, int rows, int from, int steps) {
+    packed = atLeast(packed, padded(rows) * steps);
+    lines = atLeast(lines, heights[0] * steps);
     for (int row = 0; row < rows; ) {
       final int height = height(rows - row);
       final int n = Math.min(height, rows - row);
-      readRows(x, first + row, n, inner);
+      for (int r = 0; r < n; r++) {
+        x.data().read(x.from() + (first + row + r) * x.stride() + from, lines, r * steps, steps);
+      }
       if (n < height) {
-        Arrays.fill(lines, n * inner, height * inner, 0f);
+        Arrays.fill(lines, n * steps, height * steps, 0f);
       }
-      for (int from = 0; from < inner; from += SECTION) {
-        final int steps = Math.min(SECTION, inner - from);
-        transpose(from, inner, height, steps, from * padded + row * steps);
-      }
+      transpose(height, steps, row * steps);
       row += height;
     }
   }
 
-  private void readRows(Matrix x, int row, int n, int inner) {
-    if (x.stride() == inner) {
-      x.data().read(x.from() + row * inner, lines, 0, n * inner);
-      return;
-    }
-    for (int r = 0; r < n; r++) {
-      x.data().read(x.from() + (row + r) * x.stride(), lines, r * inner, inner);
-    }
-  }
-
-  /** {@code packed[at + k * height + r] = lines[r * inner + from + k]}, some rows at a time. */
-  private void transpose(int from, int inner, int height, int steps, int at) {
+  /** {@code packed[at + k * height + r] = lines[r * steps + k]}, some rows at a time. */
+  private void transpose(int height, int steps, int at) {
     int r = 0;
     for (; r + 6 <= height; r += 6) {
-      six(lines, r * inner + from, inner, packed, at + r, height, steps);
+      six(lines, r * steps, packed, at + r, height, steps);
     }
     for (; r + 4 <= height; r += 4) {
-      four(lines, r * inner + from, inner, packed, at + r, height, steps);
+      four(lines, r * steps, packed, at + r, height, steps);
     }
     for (; r < height; r++) {
-      final int line = r * inner + from;
       for (int k = 0; k < steps; k++) {
-        packed[at + k * height + r] = lines[line + k];
+        packed[at + k * height + r] = lines[r * steps + k];
       }
     }
   }
 
-  private static void six(
-      float[] lines, int line, int inner, float[] packed, int at, int height, int steps) {
-    final int line1 = line + inner;
-    final int line2 = line1 + inner;
-    final int line3 = line2 + inner;
-    final int line4 = line3 + inner;
-    final int line5 = line4 + inner;
+  private static void six(float[] lines, int line, float[] packed, int at, int height, int steps) {
+    final int line1 = line + steps;
+    final int line2 = line1 + steps;
+    final int line3 = line2 + steps;
+    final int line4 = line3 + steps;
+    final int line5 = line4 + steps;
     for (int k = 0; k < steps; k++) {
       final int to = at + k * height;
       packed[to] = lines[line + k];
@@ -165,11 +177,10 @@ public final class PackedProduct {
     }
   }
 
-  private static void four(
-      float[] lines, int line, int inner, float[] packed, int at, int height, int steps) {
-    final int line1 = line + inner;
-    final int line2 = line1 + inner;
-    final int line3 = line2 + inner;
+  private static void four(float[] lines, int line, float[] packed, int at, int height, int steps) {
+    final int line1 = line + steps;
+    final int line2 = line1 + steps;
+    final int line3 = line2 + steps;
     for (int k = 0; k < steps; k++) {
       final int to = at + k * height;
       packed[to] = lines[line + k];
@@ -184,37 +195,24 @@ public final class PackedProduct {
     return rows == whole ? rows : whole + height(rows - whole);
   }
 
-  private void multiply(PackedWeight b, int rows, int column, int columns) {
-    final int width = b.width();
-    final int firstPanel = column / width;
-    final int endPanel = (column + columns + width - 1) / width;
-    final int stride = (endPanel - firstPanel) * width;
-    final int padded = padded(rows);
-    block = atLeast(block, padded * stride);
-    Arrays.fill(block, 0, padded * stride, 0f);
-    for (int from = 0; from < b.inner(); from += SECTION) {
-      final int steps = Math.min(SECTION, b.inner() - from);
-      for (int panel = firstPanel; panel < endPanel; panel++) {
-        for (int row = 0; row < rows; ) {
-          final int height = height(rows - row);
-          kernels.multiply(
-              packed,
-              from * padded + row * steps,
-              height,
-              b.values(),
-              b.panelFrom(panel, from),
-              steps,
-              block,
-              row * stride + (panel - firstPanel) * width,
-              stride);
-          row += height;
-        }
-      }
-    }
-    final int skipped = column - firstPanel * width;
-    if (stride != columns) {
-      for (int row = 0; row < rows; row++) {
-        System.arraycopy(block, row * stride + skipped, block, row * columns, columns);
+  /** Adds a section to the block. */
+  private void multiply(
+      PackedWeight b, int rows, int firstPanel, int endPanel, int from, int steps) {
+    final int stride = (endPanel - firstPanel) * b.width();
+    for (int panel = firstPanel; panel < endPanel; panel++) {
+      for (int row = 0; row < rows; ) {
+        final int height = height(rows - row);
+        kernels.multiply(
+            packed,
+            row * steps,
+            height,
+            b.values(),
+            b.panelFrom(panel, from),
+            steps,
+            block,
+            row * stride + (panel - firstPanel) * b.width(),
+            stride);
+        row += height;
       }
     }
   }
