@@ -162,15 +162,13 @@ public final class EncoderModel implements Model<Batch>, AutoCloseable {
               operator.outputs(),
               operator.inputs()));
     }
-    attachments.setOperator(weight, operator);
-    changed(weight);
+    change(weight, () -> attachments.setOperator(weight, operator));
   }
 
   /** Goes back to the dense product. */
   public void resetOperator(String weight) {
     checkMatrix(weight);
-    attachments.resetOperator(weight);
-    changed(weight);
+    change(weight, () -> attachments.resetOperator(weight));
   }
 
   private void checkMatrix(String weight) {
@@ -183,7 +181,9 @@ public final class EncoderModel implements Model<Batch>, AutoCloseable {
     }
   }
 
-  private void changed(String owner) {
+  private void change(String owner, Runnable change) {
+    engine.requireThawed("Attaching to '" + owner + "'");
+    change.run();
     engine.changed(owner);
   }
 
@@ -207,8 +207,7 @@ public final class EncoderModel implements Model<Batch>, AutoCloseable {
    * @throws IllegalStateException if the site has one
    */
   public void attach(String site, ActivationTransform transform) {
-    attachments.attach(sites.named(site), transform);
-    changed(site);
+    change(site, () -> attachments.attach(sites.named(site), transform));
   }
 
   /** Puts an observer at a site, beside any that are there. */
@@ -218,8 +217,7 @@ public final class EncoderModel implements Model<Batch>, AutoCloseable {
 
   /** Takes the transform and all observers off a site. */
   public void detach(String site) {
-    attachments.detach(sites.named(site));
-    changed(site);
+    change(site, () -> attachments.detach(sites.named(site)));
   }
 
   /** How a layer attends. */
@@ -229,8 +227,7 @@ public final class EncoderModel implements Model<Batch>, AutoCloseable {
 
   /** Lets a layer attend in another way; {@link SoftmaxAttention#INSTANCE} is the plain one. */
   public void setAttention(int layer, AttentionStrategy strategy) {
-    attachments.attention(layer, strategy);
-    changed(Attachments.attentionName(layer));
+    change(Attachments.attentionName(layer), () -> attachments.attention(layer, strategy));
   }
 
   /**

@@ -109,7 +109,6 @@ final class EncoderPass {
 
   /** Forgets what was made for the things attached before. */
   void changed(String owner) {
-    requireThawed("Attaching to '" + owner + "'");
     java.util.Arrays.fill(weights, null);
     gradients.forget(owner);
   }
