@@ -29,11 +29,19 @@ public final class PackedProduct {
   private static final ThreadLocal<PackedProduct> OF_THREAD =
       ThreadLocal.withInitial(() -> new PackedProduct(Kernels.best()));
 
+  /** Most floats of rows that are packed whole, so that they can be used again: a megabyte. */
+  private static final int WHOLE = 1 << 18;
+
   private final Kernels kernels;
   private final int[] heights;
   private float[] lines = new float[0];
   private float[] packed = new float[0];
   private float[] block = new float[0];
+  private long stage;
+  private Packed last;
+
+  /** Which rows {@link #packed} holds, and for which stage of work. */
+  private record Packed(Floats data, int from, int stride, int rows, int inner, long stage) {}
 
   /** Where finished blocks go. */
   @FunctionalInterface
@@ -55,6 +63,16 @@ public final class PackedProduct {
   /** The object of the calling thread, for weights packed for {@link Kernels#best()}. */
   public static PackedProduct ofThread() {
     return OF_THREAD.get();
+  }
+
+  /**
+   * Says that inputs do not change until the next call of this method, so that rows packed for one
+   * product serve the next one of the same rows too.
+   *
+   * @param number of the stage of work, another one for each; 0 when inputs may change at any time
+   */
+  public void stage(long number) {
+    stage = number;
   }
 
   /**
@@ -83,10 +101,11 @@ public final class PackedProduct {
   /** All columns of a block of rows. */
   private void block(
       Matrix x, int row, int rows, PackedWeight b, int from, int to, BlockSink sink) {
-    final boolean once = b.inner() <= SECTION;
-    final int most = once ? ONE_SECTION : MANY_SECTIONS;
-    if (once) {
-      pack(x, row, rows, 0, b.inner());
+    final int padded = padded(rows);
+    final boolean whole = b.inner() <= SECTION || (long) padded * b.inner() <= WHOLE;
+    final int most = b.inner() <= SECTION ? ONE_SECTION : MANY_SECTIONS;
+    if (whole) {
+      packWhole(x, row, rows, b.inner());
     }
     int column = from;
     while (column < to) {
@@ -94,14 +113,15 @@ public final class PackedProduct {
       final int firstPanel = column / b.width();
       final int endPanel = (end + b.width() - 1) / b.width();
       final int stride = (endPanel - firstPanel) * b.width();
-      block = atLeast(block, padded(rows) * stride);
-      Arrays.fill(block, 0, padded(rows) * stride, 0f);
+      block = atLeast(block, padded * stride);
+      Arrays.fill(block, 0, padded * stride, 0f);
       for (int k = 0; k < b.inner(); k += SECTION) {
         final int steps = Math.min(SECTION, b.inner() - k);
-        if (!once) {
-          pack(x, row, rows, k, steps);
+        if (!whole) {
+          last = null;
+          pack(x, row, rows, k, steps, 0);
         }
-        multiply(b, rows, firstPanel, endPanel, k, steps);
+        multiply(b, rows, firstPanel, endPanel, k, steps, whole ? k * padded : 0);
       }
       final int columns = end - column;
       if (stride != columns) {
@@ -126,9 +146,23 @@ public final class PackedProduct {
     return height;
   }
 
+  /** Packs all sections of some rows, one behind the other, unless they are packed already. */
+  private void packWhole(Matrix x, int first, int rows, int inner) {
+    final Packed wanted =
+        new Packed(x.data(), x.from() + first * x.stride(), x.stride(), rows, inner, stage);
+    if (stage != 0 && wanted.equals(last)) {
+      return;
+    }
+    packed = atLeast(packed, padded(rows) * inner);
+    for (int k = 0; k < inner; k += SECTION) {
+      pack(x, first, rows, k, Math.min(SECTION, inner - k), k * padded(rows));
+    }
+    last = wanted;
+  }
+
   /** Packs some inner steps of rows of X: tile by tile, in them one step after the other. */
-  private void pack(Matrix x, int first, int rows, int from, int steps) {
-    packed = atLeast(packed, padded(rows) * steps);
+  private void pack(Matrix x, int first, int rows, int from, int steps, int at) {
+    packed = atLeast(packed, at + padded(rows) * steps);
     lines = atLeast(lines, heights[0] * steps);
     for (int row = 0; row < rows; ) {
       final int height = height(rows - row);
@@ -139,7 +173,7 @@ public final class PackedProduct {
       if (n < height) {
         Arrays.fill(lines, n * steps, height * steps, 0f);
       }
-      transpose(height, steps, row * steps);
+      transpose(height, steps, at + row * steps);
       row += height;
     }
   }
@@ -197,14 +231,14 @@ public final class PackedProduct {
 
   /** Adds a section to the block. */
   private void multiply(
-      PackedWeight b, int rows, int firstPanel, int endPanel, int from, int steps) {
+      PackedWeight b, int rows, int firstPanel, int endPanel, int from, int steps, int at) {
     final int stride = (endPanel - firstPanel) * b.width();
     for (int panel = firstPanel; panel < endPanel; panel++) {
       for (int row = 0; row < rows; ) {
         final int height = height(rows - row);
         kernels.multiply(
             packed,
-            row * steps,
+            at + row * steps,
             height,
             b.values(),
             b.panelFrom(panel, from),
