@@ -1,10 +1,12 @@
 package dev.bantam.tensor;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.bantam.tensor.Blas.Matrix;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -74,6 +76,38 @@ class PackedProductTest {
         assertSame(sum, dx[r * inner + c], r, c);
       }
     }
+  }
+
+  /** Within a stage, packed rows are used again; from stage to stage and outside, they are not. */
+  @Test
+  void rowsArePackedOnceForAStage() {
+    final PackedProduct product = new PackedProduct(Kernels.best());
+    final Floats x = Floats.of(Floats.tensor(new float[] {1, 2, 3, 4}, 2, 2));
+    final PackedWeight weight = new PackedWeight(2, 1, Kernels.best());
+    weight.packTransposed(Floats.of(Floats.tensor(new float[] {1, 10}, 1, 2)), 0, 1);
+    product.stage(1);
+    assertArrayEquals(new float[] {21, 43}, column(product, x, weight));
+    x.write(0, new float[] {5}, 0, 1);
+    assertArrayEquals(new float[] {21, 43}, column(product, x, weight), "packed twice");
+    product.stage(2);
+    assertArrayEquals(new float[] {25, 43}, column(product, x, weight));
+    product.stage(0);
+    x.write(0, new float[] {6}, 0, 1);
+    assertArrayEquals(new float[] {26, 43}, column(product, x, weight));
+    x.write(0, new float[] {7}, 0, 1);
+    assertArrayEquals(new float[] {27, 43}, column(product, x, weight));
+  }
+
+  private static float[] column(PackedProduct product, Floats x, PackedWeight weight) {
+    final float[] y = new float[2];
+    product.run(
+        new Matrix(x, 0, 2),
+        2,
+        weight,
+        0,
+        1,
+        (values, row, n, c, width) -> System.arraycopy(values, 0, y, row, n));
+    return y;
   }
 
   private static float[] product(
