@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
 
 /** {@code bantam bench encoder}. */
 @Command(
@@ -30,6 +32,7 @@ final class EncoderCommand implements Callable<Integer> {
   private static final String TASK = "wordnet-supersense";
 
   @Mixin private BenchOptions options;
+  @Spec private CommandSpec spec;
 
   @Override
   public Integer call() {
@@ -48,7 +51,7 @@ final class EncoderCommand implements Callable<Integer> {
         try (EncoderBench bench = new EncoderBench(checkpoint, onnx, workers, inTurn)) {
           for (BenchCase wanted : cases) {
             progress.message("Measuring " + checkpoint.name() + " " + wanted.name());
-            System.out.println(bench.measure(wanted, text).json());
+            spec.commandLine().getOut().println(bench.measure(wanted, text).json());
           }
         }
       }

@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
 
 /** {@code bantam bench train}. */
 @Command(
@@ -23,6 +25,7 @@ import picocli.CommandLine.Mixin;
     })
 final class TrainCommand implements Callable<Integer> {
   @Mixin private BenchOptions options;
+  @Spec private CommandSpec spec;
 
   @Override
   public Integer call() {
@@ -38,7 +41,9 @@ final class TrainCommand implements Callable<Integer> {
         final Checkpoint checkpoint = sources.model(name);
         for (BenchCase wanted : cases) {
           progress.message("Measuring " + checkpoint.name() + " " + wanted.name());
-          System.out.println(TrainBench.measure(checkpoint, wanted, workers, inTurn).json());
+          spec.commandLine()
+              .getOut()
+              .println(TrainBench.measure(checkpoint, wanted, workers, inTurn).json());
         }
       }
     }

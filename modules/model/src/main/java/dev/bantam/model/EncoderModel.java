@@ -360,8 +360,8 @@ public final class EncoderModel implements Model<Batch>, AutoCloseable {
   }
 
   /**
-   * Frees the memory of passes at once instead of when the collector finds it. The parameters are
-   * left alone, and a later pass allocates again.
+   * Frees the memory of passes at once instead of when the collector finds it, and ends a freeze.
+   * The parameters are left alone, and a later pass allocates again.
    */
   @Override
   public void close() {

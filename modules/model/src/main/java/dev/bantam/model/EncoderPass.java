@@ -77,10 +77,12 @@ final class EncoderPass {
     prepareOperators(false);
     frozen = true;
     runner.frozen(true);
-    return () -> {
-      frozen = false;
-      runner.frozen(false);
-    };
+    return this::thaw;
+  }
+
+  private void thaw() {
+    frozen = false;
+    runner.frozen(false);
   }
 
   /** Refuses what a frozen model does not allow. */
@@ -397,6 +399,7 @@ final class EncoderPass {
   }
 
   void close() {
+    thaw();
     memory.close();
     java.util.Arrays.fill(weights, null);
   }

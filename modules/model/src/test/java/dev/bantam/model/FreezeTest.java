@@ -69,6 +69,15 @@ class FreezeTest {
   }
 
   @Test
+  void aClosedModelIsNotFrozenAnyMore() {
+    final Frozen frozen = model.freeze();
+    final float[] before = model.outputs(batch).values();
+    model.close();
+    assertArrayEquals(before, model.outputs(batch).values());
+    frozen.close();
+  }
+
+  @Test
   void gradientsAndAttachmentsWaitForTheEnd() {
     final Frozen frozen = model.freeze();
     final IllegalStateException refused =

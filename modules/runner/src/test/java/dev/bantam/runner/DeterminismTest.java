@@ -2,10 +2,12 @@ package dev.bantam.runner;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
 import org.junit.jupiter.api.BeforeAll;
@@ -62,6 +64,14 @@ class DeterminismTest {
     assertSame("in a cold process", inAProcess("cold", Child.VECTORS, thisJava()));
   }
 
+  /** As on a processor without AVX-512: other tiles, other panels. */
+  @Test
+  void withVectorsOf256Bits() {
+    final List<String> flags = new ArrayList<>(Child.VECTORS);
+    flags.addAll(List.of("-XX:+IgnoreUnrecognizedVMOptions", "-XX:UseAVX=2"));
+    assertSame("with narrow vectors", inAProcess("narrow", flags, thisJava()));
+  }
+
   @Test
   void onAnotherJava() {
     final String home = System.getenv(OTHER_JAVA);
@@ -76,7 +86,7 @@ class DeterminismTest {
   private static SortedMap<String, String> inAProcess(String name, List<String> flags, Path home) {
     final Path run = temporary.resolve(name);
     final Path java = home.resolve("bin").resolve("java");
-    assertEquals(true, Files.isExecutable(java), java + " is no program");
+    assertTrue(Files.isExecutable(java), java + " is no program");
     try (Child child =
         Child.startOn(java, flags, temporary, "run", experiment, "-o", run, "--threads", 2)) {
       assertEquals(0, child.end(), child::said);

@@ -17,7 +17,7 @@ public final class PackedProduct {
   /** Inner steps of a section. */
   private static final int SECTION = 384;
 
-  /** Columns of a block of the result that takes several sections; each packs its rows again. */
+  /** Columns of a block that takes several sections: it may have to pack its rows again. */
   private static final int MANY_SECTIONS = 384;
 
   /** Columns of a block that takes one section. */
@@ -184,9 +184,6 @@ public final class PackedProduct {
     for (; r + 6 <= height; r += 6) {
       six(lines, r * steps, packed, at + r, height, steps);
     }
-    for (; r + 4 <= height; r += 4) {
-      four(lines, r * steps, packed, at + r, height, steps);
-    }
     for (; r < height; r++) {
       for (int k = 0; k < steps; k++) {
         packed[at + k * height + r] = lines[r * steps + k];
@@ -208,19 +205,6 @@ public final class PackedProduct {
       packed[to + 3] = lines[line3 + k];
       packed[to + 4] = lines[line4 + k];
       packed[to + 5] = lines[line5 + k];
-    }
-  }
-
-  private static void four(float[] lines, int line, float[] packed, int at, int height, int steps) {
-    final int line1 = line + steps;
-    final int line2 = line1 + steps;
-    final int line3 = line2 + steps;
-    for (int k = 0; k < steps; k++) {
-      final int to = at + k * height;
-      packed[to] = lines[line + k];
-      packed[to + 1] = lines[line1 + k];
-      packed[to + 2] = lines[line2 + k];
-      packed[to + 3] = lines[line3 + k];
     }
   }
 

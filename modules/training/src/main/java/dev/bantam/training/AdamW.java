@@ -290,30 +290,21 @@ public final class AdamW implements AutoCloseable {
   }
 
   private static double sumOfSquares(float[] x, int n) {
-    double s0 = 0;
-    double s1 = 0;
-    double s2 = 0;
-    double s3 = 0;
-    double s4 = 0;
-    double s5 = 0;
-    double s6 = 0;
-    double s7 = 0;
+    final double[] lanes = new double[LANES];
     final int whole = n - n % LANES;
     for (int i = 0; i < whole; i += LANES) {
-      s0 += (double) x[i] * x[i];
-      s1 += (double) x[i + 1] * x[i + 1];
-      s2 += (double) x[i + 2] * x[i + 2];
-      s3 += (double) x[i + 3] * x[i + 3];
-      s4 += (double) x[i + 4] * x[i + 4];
-      s5 += (double) x[i + 5] * x[i + 5];
-      s6 += (double) x[i + 6] * x[i + 6];
-      s7 += (double) x[i + 7] * x[i + 7];
+      for (int lane = 0; lane < LANES; lane++) {
+        lanes[lane] += (double) x[i + lane] * x[i + lane];
+      }
     }
     double sum = 0;
     for (int i = whole; i < n; i++) {
       sum += (double) x[i] * x[i];
     }
-    return sum + s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7;
+    for (double lane : lanes) {
+      sum += lane;
+    }
+    return sum;
   }
 
   private Kernels.AdamStep adamStep(Slot slot, double rate, double scale) {

@@ -52,7 +52,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     long disk = 0;
     double operations = 0;
     for (Subject subject : prepared.subjects()) {
-      final long onHeap = heap(subject);
+      final long onHeap = heap(prepared, subject);
       heap = Math.max(heap, onHeap);
       memory = Math.max(memory, onHeap + tensors(prepared, subject));
       operations += operations(prepared, subject);
@@ -125,9 +125,10 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
 
   /**
    * The heap when it is fullest, while a cell is written or read back: the stored forms of all
-   * tensors twice, one tensor restored and compared, and all texts.
+   * tensors twice, one tensor restored and compared, all texts, and the packed matrices that the
+   * live model multiplies with, once for its forward and once for its backward.
    */
-  private static long heap(Subject subject) {
+  private static long heap(Prepared prepared, Subject subject) {
     final long largest =
         Prepared.shapes(subject).values().stream()
             .mapToLong(s -> BYTES * elements(s))
@@ -139,7 +140,8 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
           subject.task().examples(split).size()
               * (TEXT + Math.round(WORD * meanWords(subject, split)));
     }
-    return YOUNG + texts + 2 * weights(subject) + 2 * largest;
+    final long packed = BYTES * encoderMatrices(subject) * (trains(prepared, subject) ? 2 : 1);
+    return YOUNG + texts + 2 * weights(subject) + 2 * largest + packed;
   }
 
   /** Off-heap: the source and the live model, and what training or compressing adds to them. */
@@ -147,8 +149,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     final FinetuneSettings settings = prepared.experiment().finetune();
     final Architecture a = subject.model().architecture();
     final long weights = weights(subject);
-    final boolean trains = settings.when() == FinetuneSettings.When.ALWAYS || !subject.hasHead();
-    if (!trains) {
+    if (!trains(prepared, subject)) {
       return 3 * weights + forResults(a);
     }
     // batches are sorted by length: the longest text is about three times the mean
@@ -163,6 +164,19 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     final long momentsAndBest = 3 * trained;
     final long fineTuned = weights;
     return model + Math.max(momentsAndBest, fineTuned);
+  }
+
+  private static boolean trains(Prepared prepared, Subject subject) {
+    return prepared.experiment().finetune().when() == FinetuneSettings.When.ALWAYS
+        || !subject.hasHead();
+  }
+
+  /** Elements of the matrices of the encoder layers. */
+  private static long encoderMatrices(Subject subject) {
+    return Prepared.shapes(subject).entrySet().stream()
+        .filter(e -> TensorSelector.isEncoderMatrix(e.getKey()))
+        .mapToLong(e -> elements(e.getValue()))
+        .sum();
   }
 
   private static boolean matches(String pattern, String name) {
@@ -191,11 +205,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
   }
 
   private static double operations(Prepared prepared, Subject subject) {
-    final long encoder =
-        Prepared.shapes(subject).entrySet().stream()
-            .filter(e -> TensorSelector.isEncoderMatrix(e.getKey()))
-            .mapToLong(e -> elements(e.getValue()))
-            .sum();
+    final long encoder = encoderMatrices(subject);
     final int trainRows =
         prepared
             .experiment()

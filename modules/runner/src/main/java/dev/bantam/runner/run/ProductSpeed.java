@@ -7,7 +7,10 @@ import dev.bantam.tensor.Kernels;
 import dev.bantam.tensor.PackedProduct;
 import dev.bantam.tensor.PackedWeight;
 import dev.bantam.tensor.Workers;
-import java.util.function.IntFunction;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * How fast this machine multiplies matrices now, on all workers at once. Each figure takes about
@@ -23,6 +26,9 @@ public final class ProductSpeed {
   /** Its columns. */
   public static final int COLUMNS = 1536;
 
+  /** Rows, columns and inner length of a large product. */
+  public static final int LARGE = 1024;
+
   private static final long PROBE_NANOS = 200_000_000L;
 
   /** Inner steps of a product that stays in the first-level cache. */
@@ -32,30 +38,39 @@ public final class ProductSpeed {
 
   private ProductSpeed() {}
 
+  /** A product on matrices of its own, again and again. */
+  private record Probe(double operations, Runnable product, List<Floats> matrices) {
+    void close() {
+      matrices.forEach(Floats::close);
+    }
+  }
+
   /** Products as the linear layers of an encoder run them. */
   public static double layers(Workers workers) {
-    final double operations = 2.0 * ROWS * COLUMNS * INNER;
     return rate(
         workers,
-        operations,
-        piece -> {
+        () -> {
           final Floats x = filled(ROWS, INNER);
           final Floats y = filled(ROWS, COLUMNS);
-          final PackedWeight weight = new PackedWeight(INNER, COLUMNS, Kernels.best());
-          weight.packTransposed(filled(COLUMNS, INNER), 0, COLUMNS);
-          return () ->
-              PackedProduct.ofThread()
-                  .run(
-                      new Matrix(x, 0, INNER),
-                      ROWS,
-                      weight,
-                      0,
-                      COLUMNS,
-                      (values, row, rows, column, columns) -> {
-                        for (int r = 0; r < rows; r++) {
-                          y.write((row + r) * COLUMNS + column, values, r * columns, columns);
-                        }
-                      });
+          final Floats w = filled(COLUMNS, INNER);
+          final PackedWeight packed = new PackedWeight(INNER, COLUMNS, Kernels.best());
+          packed.packTransposed(w, 0, COLUMNS);
+          return new Probe(
+              2.0 * ROWS * COLUMNS * INNER,
+              () ->
+                  PackedProduct.ofThread()
+                      .run(
+                          new Matrix(x, 0, INNER),
+                          ROWS,
+                          packed,
+                          0,
+                          COLUMNS,
+                          (values, row, rows, column, columns) -> {
+                            for (int r = 0; r < rows; r++) {
+                              y.write((row + r) * COLUMNS + column, values, r * columns, columns);
+                            }
+                          }),
+              List.of(x, y, w));
         });
   }
 
@@ -66,29 +81,53 @@ public final class ProductSpeed {
     final int width = kernels.panelColumns();
     return rate(
         workers,
-        2.0 * SHORT_CALLS * height * width * SHORT,
-        piece -> {
+        () -> {
           final float[] a = new float[height * SHORT];
           final float[] b = new float[width * SHORT];
           final float[] c = new float[height * width];
-          return () -> {
-            for (int i = 0; i < SHORT_CALLS; i++) {
-              kernels.multiply(a, 0, height, b, 0, SHORT, c, 0, width);
-            }
-          };
+          return new Probe(
+              2.0 * SHORT_CALLS * height * width * SHORT,
+              () -> {
+                for (int i = 0; i < SHORT_CALLS; i++) {
+                  kernels.multiply(a, 0, height, b, 0, SHORT, c, 0, width);
+                }
+              },
+              List.of());
         });
   }
 
-  /** Products of OpenBLAS, which weights' gradients and attention use. */
+  /** Products of OpenBLAS, which weights' gradients and attention use, of the encoder's shape. */
   public static double blas(Workers workers) {
+    return blas(workers, ROWS, INNER, COLUMNS);
+  }
+
+  /** Products of OpenBLAS of {@value #LARGE} rows, columns and inner steps. */
+  public static double largeBlas(Workers workers) {
+    return blas(workers, LARGE, LARGE, LARGE);
+  }
+
+  private static double blas(Workers workers, int rows, int inner, int columns) {
     return rate(
         workers,
-        2.0 * ROWS * COLUMNS * INNER,
-        piece -> {
-          final Matrix x = new Matrix(filled(ROWS, INNER), 0, INNER);
-          final Matrix w = new Matrix(filled(COLUMNS, INNER), 0, INNER);
-          final Matrix y = new Matrix(filled(ROWS, COLUMNS), 0, COLUMNS);
-          return () -> Blas.gemm(false, true, ROWS, COLUMNS, INNER, 1f, x, w, 0f, y);
+        () -> {
+          final Floats x = filled(rows, inner);
+          final Floats w = filled(columns, inner);
+          final Floats y = filled(rows, columns);
+          return new Probe(
+              2.0 * rows * columns * inner,
+              () ->
+                  Blas.gemm(
+                      false,
+                      true,
+                      rows,
+                      columns,
+                      inner,
+                      1f,
+                      new Matrix(x, 0, inner),
+                      new Matrix(w, 0, inner),
+                      0f,
+                      new Matrix(y, 0, columns)),
+              List.of(x, w, y));
         });
   }
 
@@ -98,26 +137,26 @@ public final class ProductSpeed {
     return floats;
   }
 
-  private static double rate(Workers workers, double operations, IntFunction<Runnable> maker) {
-    final int pieces = workers.threads();
-    final Runnable[] products = new Runnable[pieces];
-    for (int i = 0; i < pieces; i++) {
-      products[i] = maker.apply(i);
+  private static double rate(Workers workers, Supplier<Probe> maker) {
+    final List<Probe> probes = new ArrayList<>();
+    for (int i = 0; i < workers.threads(); i++) {
+      probes.add(maker.get());
     }
-    final long[] done = new long[pieces];
-    final Workers.Piece probe =
+    final long[] done = new long[probes.size()];
+    final Workers.Piece piece =
         (index, worker) -> {
           final long until = System.nanoTime() + PROBE_NANOS;
           while (System.nanoTime() < until) {
-            products[index].run();
+            probes.get(index).product().run();
             done[index]++;
           }
         };
-    workers.run(pieces, probe); // wakes the processor up
-    java.util.Arrays.fill(done, 0);
+    workers.run(probes.size(), piece); // wakes the processor up
+    Arrays.fill(done, 0);
     final long start = System.nanoTime();
-    workers.run(pieces, probe);
+    workers.run(probes.size(), piece);
     final double seconds = (System.nanoTime() - start) / 1e9;
-    return operations * java.util.Arrays.stream(done).sum() / seconds / 1e9;
+    probes.forEach(Probe::close);
+    return probes.get(0).operations() * Arrays.stream(done).sum() / seconds / 1e9;
   }
 }

@@ -3,6 +3,9 @@ package dev.bantam.tensor.vector;
 import dev.bantam.tensor.Kernels;
 import dev.bantam.tensor.Kernels.Activation;
 import dev.bantam.tensor.Kernels.AdamStep;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -56,10 +59,11 @@ final class WarmUp implements Runnable {
 
   private void products() {
     final long end = System.nanoTime() + LONGEST_WAIT;
-    for (int height : kernels.tileHeights()) {
-      do {
-        repeat(PRODUCTS, () -> product(height, 1));
-      } while (!isFast(height) && System.nanoTime() < end);
+    final List<Integer> slow = new ArrayList<>();
+    Arrays.stream(kernels.tileHeights()).forEach(slow::add);
+    while (!slow.isEmpty() && System.nanoTime() < end) {
+      slow.forEach(height -> repeat(PRODUCTS, () -> product(height, 1)));
+      slow.removeIf(this::isFast);
     }
   }
 
