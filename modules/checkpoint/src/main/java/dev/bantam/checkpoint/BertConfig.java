@@ -18,6 +18,7 @@ import java.util.OptionalInt;
  * @param pooling {@code bantam_pooling}
  * @param normalize {@code bantam_normalize}
  * @param maxLength {@code bantam_max_length}
+ * @param signature {@code bantam_onnx}, the standard names if absent
  */
 record BertConfig(
     Architecture architecture,
@@ -26,7 +27,8 @@ record BertConfig(
     Optional<String> problemType,
     Optional<Pooling> pooling,
     Optional<Boolean> normalize,
-    OptionalInt maxLength) {
+    OptionalInt maxLength,
+    Signature signature) {
 
   private static final int MAX_LAYERS = 1000;
   private static final int MAX_LABELS = 100_000;
@@ -76,7 +78,29 @@ record BertConfig(
         json.text("problem_type"),
         pooling(json),
         json.flag("bantam_normalize"),
-        json.optionalInteger("bantam_max_length", 1));
+        json.optionalInteger("bantam_max_length", 1),
+        signature(json));
+  }
+
+  private static Signature signature(JsonObject json) {
+    final JsonNode names = json.at("bantam_onnx");
+    if (names.isMissingNode() || names.isNull()) {
+      return Signature.STANDARD;
+    }
+    final JsonNode types = names.path("token_type_ids");
+    try {
+      return new Signature(
+          names.path("input_ids").textValue(),
+          names.path("attention_mask").textValue(),
+          types.isMissingNode() ? Optional.empty() : Optional.of(types.textValue()),
+          names.path("last_hidden_state").textValue());
+    } catch (IllegalArgumentException | NullPointerException e) { // equal, or not texts
+      json.problem(
+          "bantam_onnx",
+          "different texts under input_ids, attention_mask, last_hidden_state and, if there are"
+              + " token types, token_type_ids are needed");
+      return Signature.STANDARD;
+    }
   }
 
   private static boolean modelType(JsonObject json) {

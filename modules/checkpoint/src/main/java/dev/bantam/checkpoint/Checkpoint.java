@@ -19,6 +19,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param maxLength longest input in tokens, special tokens included
  * @param parameters weights by name, in a fixed order
  * @param tokenizer the model's tokenizer, if the source carries one
+ * @param signature what an ONNX file of the model calls its inputs and its hidden states
  * @param provenance where it came from
  */
 public record Checkpoint(
@@ -30,6 +31,7 @@ public record Checkpoint(
     int maxLength,
     Map<String, INDArray> parameters,
     Optional<Tokenizer> tokenizer,
+    Signature signature,
     Provenance provenance) {
 
   public Checkpoint {

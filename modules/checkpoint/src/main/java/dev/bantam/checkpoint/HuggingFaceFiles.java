@@ -70,7 +70,16 @@ public final class HuggingFaceFiles {
         .put("bantam_pooling", model.pooling().name().toLowerCase(Locale.ROOT))
         .put("bantam_normalize", model.normalize())
         .put("bantam_max_length", model.maxLength());
+    if (!model.signature().equals(Signature.STANDARD)) {
+      signature(model.signature(), config.putObject("bantam_onnx"));
+    }
     return config;
+  }
+
+  private static void signature(Signature signature, ObjectNode names) {
+    names.put("input_ids", signature.inputIds()).put("attention_mask", signature.attentionMask());
+    signature.tokenTypeIds().ifPresent(types -> names.put("token_type_ids", types));
+    names.put("last_hidden_state", signature.output());
   }
 
   private static void architectures(Checkpoint model, ObjectNode config) {

@@ -144,10 +144,11 @@ public final class HuggingFaceFolder {
           architecture,
           head,
           pooling,
-          config.normalize().orElse(sentence.normalize()),
+          config.normalize().or(sentence::normalize).orElse(false),
           maxLength(),
           parameters,
           tokenizer(folder, architecture.vocabularySize()),
+          config.signature(),
           new Checkpoint.Provenance(name(folder), "unknown", weights.sha256(), ""));
     }
 

@@ -78,6 +78,7 @@ public final class Models {
     }
   }
 
+  /** Files of sentence-transformers beside it win over what the ONNX file says about itself. */
   private static Checkpoint onnx(Path file) {
     final byte[] bytes;
     try {
@@ -106,16 +107,18 @@ public final class Models {
     final int positions = encoder.architecture().positions();
     final SentenceFiles sentence = SentenceFiles.read(folder, positions, problems);
     problems.throwIfAny();
+    final OnnxSettings said = encoder.settings();
     final String name = HuggingFaceFolder.name(file);
     return new Checkpoint(
         name.substring(0, name.length() - ".onnx".length()),
         encoder.architecture(),
         Optional.empty(),
-        sentence.pooling().orElse(Pooling.MEAN),
-        sentence.normalize(),
-        sentence.maxLength().orElse(positions),
+        sentence.pooling().or(said::pooling).orElse(Pooling.MEAN),
+        sentence.normalize().or(said::normalize).orElse(false),
+        Math.min(positions, sentence.maxLength().orElse(said.maxLength().orElse(positions))),
         encoder.parameters(),
         HuggingFaceFolder.tokenizer(folder, encoder.architecture().vocabularySize()),
+        encoder.signature(),
         new Checkpoint.Provenance(name, "unknown", Hashes.of(bytes), ""));
   }
 
@@ -159,6 +162,7 @@ public final class Models {
         like.maxLength(),
         parameters,
         like.tokenizer(),
+        like.signature(),
         new Checkpoint.Provenance(
             String.format(
                 Locale.ROOT,

@@ -143,6 +143,7 @@ public final class NamedModels {
           model.maxLength(),
           encoder.parameters(),
           Optional.of(tokenizer),
+          encoder.signature(),
           new Checkpoint.Provenance(
               model.artifact().coordinates(), model.licence(), sha256, model.attribution()));
     } catch (IOException e) {

@@ -24,8 +24,14 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * @param architecture shape and conventions
  * @param parameters weights by base-model name, [out, in], in the order of {@link BertParameters}
+ * @param signature what the file calls its inputs and its hidden states
+ * @param settings what the file says about pooling and length
  */
-record OnnxEncoder(Architecture architecture, Map<String, INDArray> parameters) {
+record OnnxEncoder(
+    Architecture architecture,
+    Map<String, INDArray> parameters,
+    Signature signature,
+    OnnxSettings settings) {
 
   private static final Set<String> QUANTIZED =
       Set.of(
@@ -74,13 +80,24 @@ record OnnxEncoder(Architecture architecture, Map<String, INDArray> parameters) 
     final Architecture architecture =
         new OnnxArchitecture(graph, shapes(weights), problems).read(configuredHeads, padTokenId);
     check(weights, BertParameters.shapes(architecture, java.util.Optional.empty()), problems);
+    final Signature signature = signature(graph, weights, architecture, problems);
+    final OnnxSettings settings = OnnxSettings.read(graph.metadata(), problems);
     problems.throwIfAny();
     final Map<String, INDArray> parameters = new LinkedHashMap<>();
     BertParameters.shapes(architecture, java.util.Optional.empty())
         .keySet()
         .forEach(name -> parameters.put(name, weights.get(name).load()));
     HuggingFaceFolder.checkFinite(source, parameters);
-    return new OnnxEncoder(architecture, parameters);
+    return new OnnxEncoder(architecture, parameters, signature, settings);
+  }
+
+  private static Signature signature(
+      OnnxGraph graph, Map<String, Weight> weights, Architecture architecture, Problems problems) {
+    final Map<String, String> names = new LinkedHashMap<>();
+    weights.forEach((name, weight) -> names.put(weight.tensor.getName(), name));
+    final int last = architecture.layers().size() - 1;
+    return new OnnxSignature(graph, names, problems)
+        .read("encoder.layer." + last + ".output.LayerNorm.bias");
   }
 
   private static void refuseUnsupported(OnnxGraph graph) {

@@ -3,12 +3,16 @@ package dev.bantam.checkpoint;
 import dev.bantam.tensor.BantamException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import onnx.Onnx;
 import org.nd4j.shade.protobuf.CodedInputStream;
@@ -16,8 +20,12 @@ import org.nd4j.shade.protobuf.InvalidProtocolBufferException;
 
 /** An ONNX graph indexed by name: its nodes, initializers and constants. Holds no computation. */
 final class OnnxGraph {
+  private static final Set<String> ALIASES = Set.of("Identity", "Cast");
+  private static final Set<String> SHAPES = Set.of("Shape", "Size");
+
   private final String source;
   private final Onnx.GraphProto graph;
+  private final Map<String, String> metadata = new LinkedHashMap<>();
   private final Map<String, Onnx.TensorProto> initializers = new LinkedHashMap<>();
   private final Map<String, Onnx.TensorProto> constants = new LinkedHashMap<>();
   private final Map<String, Onnx.NodeProto> producers = new LinkedHashMap<>();
@@ -49,6 +57,7 @@ final class OnnxGraph {
       throw BantamException.badInput(source + " is not an ONNX file: it holds no graph.");
     }
     final OnnxGraph graph = new OnnxGraph(source, model.getGraph());
+    model.getMetadataPropsList().forEach(p -> graph.metadata.put(p.getKey(), p.getValue()));
     graph.index();
     return graph;
   }
@@ -96,6 +105,61 @@ final class OnnxGraph {
 
   static Optional<Onnx.AttributeProto> attribute(Onnx.NodeProto node, String name) {
     return node.getAttributeList().stream().filter(a -> a.getName().equals(name)).findFirst();
+  }
+
+  /** Names of the inputs that a caller feeds, in order. */
+  List<String> inputs() {
+    return graph.getInputList().stream()
+        .map(Onnx.ValueInfoProto::getName)
+        .filter(name -> !initializers.containsKey(name)) // old files list their weights too
+        .toList();
+  }
+
+  /** Names of the outputs, in order. */
+  List<String> outputs() {
+    return graph.getOutputList().stream().map(Onnx.ValueInfoProto::getName).toList();
+  }
+
+  /** The node that gives a value, empty for inputs and initializers. */
+  Optional<Onnx.NodeProto> producer(String value) {
+    return Optional.ofNullable(producers.get(value));
+  }
+
+  /** The value that {@code name} is another name of: behind Identity, and Cast. */
+  String origin(String name) {
+    String at = name;
+    for (int steps = 0; steps < producers.size(); steps++) { // a damaged file may hold a cycle
+      final Onnx.NodeProto node = producers.get(at);
+      if (node == null || !ALIASES.contains(node.getOpType()) || node.getInputCount() == 0) {
+        return at;
+      }
+      at = node.getInput(0);
+    }
+    return at;
+  }
+
+  /** Graph inputs that a value is computed from; those of which only the shape is used are not. */
+  Set<String> inputsBehind(String value) {
+    final Set<String> inputs = Set.copyOf(inputs());
+    final Set<String> found = new TreeSet<>();
+    final Set<String> seen = new HashSet<>(List.of(value));
+    final Deque<String> open = new ArrayDeque<>(seen);
+    while (!open.isEmpty()) {
+      final String at = open.pop();
+      if (inputs.contains(at)) {
+        found.add(at);
+      }
+      final Onnx.NodeProto node = producers.get(at);
+      if (node != null && !SHAPES.contains(node.getOpType())) {
+        node.getInputList().stream().filter(seen::add).forEach(open::push);
+      }
+    }
+    return found;
+  }
+
+  /** The texts that the file carries about itself. */
+  Map<String, String> metadata() {
+    return metadata;
   }
 
   /** The value of an initializer or constant of few elements, empty if {@code name} is neither. */

@@ -16,10 +16,11 @@ import java.util.OptionalInt;
  * tokenizer_config.json}).
  *
  * @param pooling pooling, if the folder says
- * @param normalize whether a Normalize module follows
+ * @param normalize whether a Normalize module follows, if the folder lists its modules
  * @param maxLength longest input in tokens, special tokens included, if the folder says
  */
-record SentenceFiles(Optional<Pooling> pooling, boolean normalize, OptionalInt maxLength) {
+record SentenceFiles(
+    Optional<Pooling> pooling, Optional<Boolean> normalize, OptionalInt maxLength) {
 
   private static final List<String> FLAGS =
       List.of(
@@ -37,20 +38,21 @@ record SentenceFiles(Optional<Pooling> pooling, boolean normalize, OptionalInt m
    */
   static SentenceFiles read(Path folder, int positions, Problems problems) {
     Optional<Pooling> pooling = Optional.empty();
-    boolean normalize = false;
+    Optional<Boolean> normalize = Optional.empty();
     final Path modules = folder.resolve("modules.json");
     if (Files.isRegularFile(modules)) {
       final JsonNode list = JsonObject.tree(modules);
       if (!list.isArray()) {
         problems.add("modules.json: a list of modules is needed");
       }
+      normalize = Optional.of(false);
       for (final JsonNode module : list) {
         final String type = module.path("type").asText();
         final String path = module.path("path").asText();
         switch (type.substring(type.lastIndexOf('.') + 1)) {
           case "Transformer" -> checkInPlace(path, problems);
           case "Pooling" -> pooling = pooling(folder, path, problems);
-          case "Normalize" -> normalize = true;
+          case "Normalize" -> normalize = Optional.of(true);
           default ->
               problems.add(
                   "modules.json: module '"

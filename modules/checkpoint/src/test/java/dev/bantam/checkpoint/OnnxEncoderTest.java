@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
 import onnx.Onnx;
@@ -234,5 +235,104 @@ class OnnxEncoderTest {
     final Checkpoint sentence = Models.open(file.toString(), Models.Options.DEFAULT);
     assertEquals(Pooling.CLS, sentence.pooling());
     assertEquals(12, sentence.maxLength());
+  }
+
+  @Test
+  void theUsualNamesAreTheStandardSignature() throws IOException {
+    assertEquals(Signature.STANDARD, read(bytes()).signature());
+  }
+
+  /** Other names in another order: what counts is what they feed. */
+  @Test
+  void readsTheSignatureFromItsUse() throws IOException {
+    final Map<String, String> names =
+        Map.of(
+            "input_ids", "attention_mask",
+            "attention_mask", "token_type_ids",
+            "token_type_ids", "segments",
+            "last_hidden_state", "states");
+    final byte[] renamed =
+        changed(
+            graph -> {
+              final var inputs = new java.util.ArrayList<>(graph.getInputList());
+              java.util.Collections.rotate(inputs, 1);
+              graph.clearInput();
+              inputs.forEach(
+                  i -> graph.addInput(i.toBuilder().setName(names.get(i.getName())).build()));
+              graph.getOutputBuilder(0).setName("states");
+              for (final var node : graph.getNodeBuilderList()) {
+                for (int i = 0; i < node.getInputCount(); i++) {
+                  final String old = node.getInput(i);
+                  node.setInput(i, names.getOrDefault(old, old));
+                }
+                for (int i = 0; i < node.getOutputCount(); i++) {
+                  final String old = node.getOutput(i);
+                  node.setOutput(i, names.getOrDefault(old, old));
+                }
+              }
+              // files of IR version 3 list their weights among the inputs
+              graph.addInput(
+                  Onnx.ValueInfoProto.newBuilder().setName("embeddings.LayerNorm.weight").build());
+            });
+    assertEquals(
+        new Signature("attention_mask", "token_type_ids", Optional.of("segments"), "states"),
+        read(renamed).signature());
+  }
+
+  /** Types made of the ids' shape, as an exporter does that was given none. */
+  @Test
+  void aFileWithoutTokenTypesSaysSo() throws IOException {
+    final byte[] without =
+        changed(
+            graph -> {
+              graph.removeInput(2);
+              final int gather =
+                  java.util.stream.IntStream.range(0, graph.getNodeCount())
+                      .filter(i -> graph.getNode(i).getInputList().contains("token_type_ids"))
+                      .findFirst()
+                      .orElseThrow();
+              graph.getNodeBuilder(gather).setInput(1, "zeros");
+              graph.addNode(
+                  gather,
+                  Onnx.NodeProto.newBuilder()
+                      .setOpType("ConstantOfShape")
+                      .addInput("/embeddings/Shape_output_0")
+                      .addOutput("zeros"));
+            });
+    assertEquals(
+        new Signature("input_ids", "attention_mask", Optional.empty(), "last_hidden_state"),
+        read(without).signature());
+  }
+
+  /** What the file says about itself counts until the files of sentence-transformers say more. */
+  @Test
+  void readsPoolingAndLengthFromTheMetadata() throws IOException {
+    final Path file = temp.resolve("tiny.onnx");
+    Files.write(file, described("cls", "true", "7"));
+    final Path folder = Cases.folder("encoders/sentence-encoder-mean/model");
+    Files.copy(folder.resolve("tokenizer.json"), temp.resolve("tokenizer.json"));
+    final Checkpoint plain = Models.open(file.toString(), Models.Options.DEFAULT);
+    assertEquals(Pooling.CLS, plain.pooling());
+    assertEquals(true, plain.normalize());
+    assertEquals(7, plain.maxLength());
+    Files.copy(folder.resolve("modules.json"), temp.resolve("modules.json"));
+    Cases.copy(folder.resolve("1_Pooling"), temp.resolve("1_Pooling"));
+    final Checkpoint sentence = Models.open(file.toString(), Models.Options.DEFAULT);
+    assertEquals(Pooling.MEAN, sentence.pooling());
+    assertEquals(7, sentence.maxLength());
+    Files.write(file, described("max", "yes", "0"));
+    Cases.refused(
+        () -> Models.open(file.toString(), Models.Options.DEFAULT),
+        "bantam.pooling' is 'max'",
+        "bantam.normalize' is 'yes'",
+        "bantam.max_length' is '0'");
+  }
+
+  private static byte[] described(String pooling, String normalize, String length)
+      throws IOException {
+    final Onnx.ModelProto.Builder model = Onnx.ModelProto.parseFrom(bytes()).toBuilder();
+    Map.of("bantam.pooling", pooling, "bantam.normalize", normalize, "bantam.max_length", length)
+        .forEach((key, value) -> model.addMetadataPropsBuilder().setKey(key).setValue(value));
+    return model.build().toByteArray();
   }
 }

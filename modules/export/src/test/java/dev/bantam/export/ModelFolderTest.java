@@ -192,6 +192,7 @@ class ModelFolderTest {
         model.maxLength(),
         weights,
         model.tokenizer(),
+        model.signature(),
         model.provenance());
   }
 

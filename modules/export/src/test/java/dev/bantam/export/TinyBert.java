@@ -60,6 +60,7 @@ final class TinyBert {
             maxLength,
             Map.of(),
             base.tokenizer(),
+            base.signature(),
             base.provenance()),
         a.layers().size(),
         5L);

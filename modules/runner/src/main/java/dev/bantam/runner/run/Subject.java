@@ -56,6 +56,7 @@ final class Subject {
         model.maxLength(),
         model.parameters(),
         model.tokenizer(),
+        model.signature(),
         model.provenance());
   }
 
