@@ -8,7 +8,11 @@ import eu.maveniverse.maven.mima.context.Runtimes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import org.eclipse.aether.artifact.Artifact;
 import org.eclipse.aether.artifact.DefaultArtifact;
@@ -27,6 +31,9 @@ import org.eclipse.aether.transfer.TransferEvent;
  * neither looked up nor hashed again until one of them differs.
  */
 public final class MavenArtifacts {
+  /** Folder of {@link VerifiedJars} in the cache folder. */
+  static final String NOTES = "verified-jars";
+
   private final Progress progress;
   private final boolean offline;
   private final VerifiedJars verified;
@@ -43,7 +50,7 @@ public final class MavenArtifacts {
   MavenArtifacts(Progress progress, boolean offline, Path cache) {
     this.progress = progress;
     this.offline = offline;
-    this.verified = new VerifiedJars(cache.resolve("verified-jars"));
+    this.verified = new VerifiedJars(cache.resolve(NOTES));
   }
 
   /**
@@ -60,6 +67,44 @@ public final class MavenArtifacts {
     verify(artifact, jar);
     verified.remember(artifact, jar);
     return jar;
+  }
+
+  /**
+   * What lies in the local Maven repository.
+   *
+   * @param repository its folder
+   * @param jars path of each jar that is there, by its artifact
+   */
+  public record Present(Path repository, Map<MavenArtifact, Path> jars) {
+    public Present {
+      jars = Collections.unmodifiableMap(new LinkedHashMap<>(jars));
+    }
+  }
+
+  /** Which of some jars are in the local Maven repository. Downloads and hashes nothing. */
+  public static Present present(Collection<MavenArtifact> artifacts) {
+    final ContextOverrides overrides =
+        ContextOverrides.create().withUserSettings(true).offline(true).build();
+    final Map<MavenArtifact, Path> jars = new LinkedHashMap<>();
+    try (Context maven = Runtimes.INSTANCE.getRuntime().create(overrides)) {
+      final var session = maven.repositorySystemSession();
+      final var local = session.getLocalRepositoryManager();
+      for (final MavenArtifact artifact : artifacts) {
+        final var found =
+            local
+                .find(
+                    session,
+                    new LocalArtifactRequest(
+                        new DefaultArtifact(artifact.coordinates()),
+                        maven.remoteRepositories(),
+                        null))
+                .getFile();
+        if (found != null && found.isFile()) {
+          jars.put(artifact, found.toPath());
+        }
+      }
+      return new Present(session.getLocalRepository().getBasedir().toPath(), jars);
+    }
   }
 
   private Path locate(MavenArtifact artifact) {

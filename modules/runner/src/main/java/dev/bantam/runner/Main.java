@@ -26,6 +26,7 @@ import picocli.CommandLine.ParameterException;
       EvaluateCommand.class,
       ReportCommand.class,
       BenchCommand.class,
+      CacheCommand.class,
       DoctorCommand.class
     },
     footer = {

@@ -42,7 +42,7 @@ class ExitCodesTest {
     Outcome.of("--help").code(0).prints("run", "plan", "evaluate", "Exit codes");
     Outcome.of("--version").code(0).prints("bantam " + dev.bantam.runner.run.Version.TEXT);
     for (String command :
-        List.of("run", "plan", "inspect", "finetune", "evaluate", "report", "doctor")) {
+        List.of("run", "plan", "inspect", "finetune", "evaluate", "report", "cache", "doctor")) {
       Outcome.of(command, "--help").code(0).prints("--threads", "--quiet", "--offline");
     }
   }
@@ -122,6 +122,8 @@ class ExitCodesTest {
         "report",
         "report a b",
         "report a --publish -o d",
+        "cache wipe",
+        "cache list --dry-run",
         "doctor x"
       })
   void aWrongCommandLineIsTwo(String line) {
