@@ -2,13 +2,13 @@ package dev.bantam.export;
 
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Encoding;
-import dev.bantam.checkpoint.Tokenizer;
 import dev.bantam.export.onnx.OnnxInterpreter;
 import dev.bantam.export.onnx.OnnxOutput;
 import dev.bantam.export.onnx.PaddedBatch;
 import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -39,10 +39,13 @@ public record ExportCheck(int inputs, double largest, double mean, double relati
           "the quality of being relative and having significance only in relation to something"
               + " else");
 
-  /** Compares two encoders of the same shape: logits if they have a head, else sentence vectors. */
-  public static ExportCheck compare(
-      EncoderModel exported, EncoderModel readBack, Tokenizer tokenizer, int maxLength) {
-    final Batch batch = Batch.of(texts(tokenizer, maxLength));
+  /**
+   * Compares two encoders of the same shape: logits if they have a head, else sentence vectors.
+   *
+   * @param like tokenizer and longest input
+   */
+  public static ExportCheck compare(EncoderModel exported, EncoderModel readBack, Checkpoint like) {
+    final Batch batch = Batch.of(texts(like));
     final boolean logits = exported.head().isPresent();
     return logits
         ? of(exported.outputs(batch).values(), readBack.outputs(batch).values(), true)
@@ -52,12 +55,12 @@ public record ExportCheck(int inputs, double largest, double mean, double relati
   /**
    * Compares an encoder with an ONNX file, which is read and computed.
    *
-   * @param like the description that the file was written from; has a tokenizer
+   * @param like the description that the file was written from
    * @param output what the file gives
    */
   public static ExportCheck compare(
       EncoderModel exported, Checkpoint like, OnnxOutput output, Path file) {
-    final List<Encoding> texts = texts(like.tokenizer().orElseThrow(), like.maxLength());
+    final List<Encoding> texts = texts(like);
     final PaddedBatch padded = new PaddedBatch(texts, like.architecture().padTokenId());
     final float[] after =
         new OnnxInterpreter(file).run(padded.inputs(like.signature()), texts.size());
@@ -69,8 +72,23 @@ public record ExportCheck(int inputs, double largest, double mean, double relati
     };
   }
 
-  private static List<Encoding> texts(Tokenizer tokenizer, int maxLength) {
-    return TEXTS.stream().map(text -> tokenizer.encode(text, maxLength)).toList();
+  /** The texts as tokens; of a model without a tokenizer, as many rows of arbitrary ones. */
+  private static List<Encoding> texts(Checkpoint like) {
+    if (like.tokenizer().isPresent()) {
+      return TEXTS.stream()
+          .map(text -> like.tokenizer().get().encode(text, like.maxLength()))
+          .toList();
+    }
+    final int vocabulary = like.architecture().vocabularySize();
+    final List<Encoding> rows = new ArrayList<>();
+    for (int row = 0; row < TEXTS.size(); row++) {
+      final int[] ids = new int[Math.min(like.maxLength(), 2 * row + 1)];
+      for (int i = 0; i < ids.length; i++) {
+        ids[i] = (int) ((row * 104_729L + i * 7_919L) % vocabulary);
+      }
+      rows.add(new Encoding(ids, new int[ids.length]));
+    }
+    return rows;
   }
 
   private static ExportCheck of(float[] before, float[] after, boolean logits) {

@@ -65,8 +65,9 @@ final class EncoderGraph {
             List.of(shape, graph.longs("constant.one", 1), graph.longs("constant.two", 2)));
     final String positions = tables.first("embeddings.position_embeddings", length);
     final String sum = graph.node("Add", "/embeddings/Add", List.of(words, types));
-    return norm(
-        graph.node("Add", "/embeddings/Add_1", List.of(sum, positions)), "embeddings.LayerNorm");
+    final String all = graph.node("Add", "/embeddings/Add_1", List.of(sum, positions));
+    graph.shaped(all, "batch", "sequence", architecture.hiddenSize()); // lets residuals be fused
+    return norm(all, "embeddings.LayerNorm");
   }
 
   /** 0 where a token is visible and the lowest float where it is padding, [B, 1, 1, T]. */
@@ -121,13 +122,8 @@ final class EncoderGraph {
     final String path = Linears.path(module);
     final int heads = architecture.layers().get(i).heads();
     final int size = architecture.headSize();
-    final List<String> qkv =
-        linears.apply(x, List.of(module + ".query", module + ".key", module + ".value"));
-    final String split = graph.longs("constant.heads." + heads + "x" + size, 0, 0, heads, size);
-    final String q = perHead(qkv.get(0), split, path + "/", "_query", 0, 2, 1, 3);
-    final String k = perHead(qkv.get(1), split, path + "/", "_key", 0, 2, 3, 1);
-    final String v = perHead(qkv.get(2), split, path + "/", "_value", 0, 2, 1, 3);
-    final String scores = graph.node("MatMul", path + "/MatMul", List.of(q, k));
+    final List<String> qkv = queriesKeysValues(module, x, heads);
+    final String scores = graph.node("MatMul", path + "/MatMul", List.of(qkv.get(0), qkv.get(1)));
     final String scaled =
         graph.node(
             "Div",
@@ -136,7 +132,8 @@ final class EncoderGraph {
     final String masked = graph.node("Add", path + "/Add", List.of(scaled, mask));
     final String probabilities =
         graph.node("Softmax", path + "/Softmax", List.of(masked), GraphBuilder.integer("axis", -1));
-    final String context = graph.node("MatMul", path + "/MatMul_1", List.of(probabilities, v));
+    final String context =
+        graph.node("MatMul", path + "/MatMul_1", List.of(probabilities, qkv.get(2)));
     final String turned =
         graph.node(
             "Transpose",
@@ -148,6 +145,50 @@ final class EncoderGraph {
         "Reshape",
         path + "/Reshape_context",
         List.of(turned, graph.longs("constant.width." + width, 0, 0, width)));
+  }
+
+  /** q [B, heads, T, h], k [B, heads, h, T] and v [B, heads, T, h]. */
+  private List<String> queriesKeysValues(String module, String x, int heads) {
+    final List<String> modules = List.of(module + ".query", module + ".key", module + ".value");
+    final int size = architecture.headSize();
+    final String path = Linears.path(module) + "/";
+    if (!linears.canJoin(modules)) {
+      final List<String> qkv = linears.apply(x, modules);
+      final String split = headShape(heads, size);
+      return List.of(
+          perHead(qkv.get(0), split, path, "_query", 0, 2, 1, 3),
+          perHead(qkv.get(1), split, path, "_key", 0, 2, 3, 1),
+          perHead(qkv.get(2), split, path, "_value", 0, 2, 1, 3));
+    }
+    final String joined =
+        perHead(
+            linears.joined(x, module + ".qkv", modules),
+            headShape(3 * heads, size),
+            path,
+            "_qkv",
+            0,
+            2,
+            1,
+            3);
+    final List<String> qkv =
+        graph.outputs(
+            "",
+            "Split",
+            path + "Split",
+            List.of(joined, graph.longs("constant.thirds." + heads, heads, heads, heads)),
+            3,
+            GraphBuilder.integer("axis", 1));
+    final String turned =
+        graph.node(
+            "Transpose",
+            path + "Transpose_key",
+            List.of(qkv.get(1)),
+            GraphBuilder.integers("perm", 0, 1, 3, 2));
+    return List.of(qkv.get(0), turned, qkv.get(2));
+  }
+
+  private String headShape(int heads, int size) {
+    return graph.longs("constant.heads." + heads + "x" + size, 0, 0, heads, size);
   }
 
   private String perHead(String x, String split, String path, String suffix, long... order) {

@@ -139,6 +139,11 @@ final class GraphBuilder {
     graph.addOutput(value(name, TensorProto.DataType.FLOAT_VALUE, dimensions));
   }
 
+  /** States the shape of a float32 value inside the graph, where runtimes cannot infer it. */
+  void shaped(String name, Object... dimensions) {
+    graph.addValueInfo(value(name, TensorProto.DataType.FLOAT_VALUE, dimensions));
+  }
+
   private static Onnx.ValueInfoProto value(String name, int type, Object... dimensions) {
     final Onnx.TensorShapeProto.Builder shape = Onnx.TensorShapeProto.newBuilder();
     for (Object dimension : dimensions) {

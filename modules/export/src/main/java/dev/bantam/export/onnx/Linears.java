@@ -5,6 +5,7 @@ import dev.bantam.compression.GroupedTensor;
 import dev.bantam.compression.GroupedTensor.Zero;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Writes {@code y = x W^T + b} for the linear layers of an encoder, each in the way that fits the
@@ -73,6 +74,46 @@ final class Linears {
     return results;
   }
 
+  /**
+   * Whether layers that read the same input can be one product: those of int8 codes without zero
+   * points.
+   */
+  boolean canJoin(List<String> modules) {
+    return format == OnnxFormat.INT8
+        && modules.stream()
+            .allMatch(
+                m ->
+                    weights.get(m + ".weight") instanceof GroupedTensor g && g.zero() == Zero.NONE);
+  }
+
+  /** Layers that read the same input as one product, {@code [..., sum of their widths]}. */
+  String joined(String x, String name, List<String> modules) {
+    final List<GroupedTensor> tensors =
+        modules.stream().map(m -> (GroupedTensor) weights.get(m + ".weight")).toList();
+    final int in = tensors.get(0).groups().columns();
+    final int out = tensors.stream().mapToInt(t -> t.groups().rows()).sum();
+    final byte[] codes = new byte[Math.multiplyExact(in, out)];
+    final float[] scales = new float[out];
+    final float[] biases = new float[out];
+    int column = 0;
+    for (int i = 0; i < tensors.size(); i++) {
+      final GroupedTensor tensor = tensors.get(i);
+      final int rows = tensor.groups().rows();
+      transpose(tensor, codes, column, out);
+      System.arraycopy(tensor.scales(), 0, scales, column, rows);
+      System.arraycopy(weights.floats(modules.get(i) + ".bias"), 0, biases, column, rows);
+      column += rows;
+    }
+    final List<String> quantized = quantize(x, name);
+    final String product = integers(quantized, name, codes, scales, in, Optional.empty());
+    return graph.node(
+        "Add", path(name) + "/Add", List.of(graph.floats(name + ".bias", biases, out), product));
+  }
+
+  private List<String> quantize(String x, String module) {
+    return graph.outputs("", "DynamicQuantizeLinear", path(module) + "/Quantize", List.of(x), 3);
+  }
+
   private String bias(String module) {
     final String name = module + ".bias";
     return graph.floats(name, weights.floats(name), weights.shape(name));
@@ -85,32 +126,57 @@ final class Linears {
     return graph.node("MatMul", path(module) + "/MatMul", List.of(x, weight));
   }
 
-  /** {@code (x_q - z_x) (W_q - z_w)} in int32, times both scales. */
   private String integers(List<String> quantized, String module, GroupedTensor weight) {
     final int out = weight.groups().rows();
     final int in = weight.groups().columns();
+    final byte[] codes = new byte[Math.multiplyExact(in, out)];
+    transpose(weight, codes, 0, out);
+    return integers(
+        quantized,
+        module,
+        codes,
+        weight.scales(),
+        in,
+        weight.zero() == Zero.INTEGER ? Optional.of(weight.zeroPoints()) : Optional.empty());
+  }
+
+  /** Codes [out, in] into columns of [in, width]. */
+  private static void transpose(GroupedTensor weight, byte[] target, int column, int width) {
     final byte[] codes = weight.codes();
-    final byte[] transposed = new byte[codes.length];
-    for (int r = 0; r < out; r++) {
-      for (int c = 0; c < in; c++) {
-        transposed[c * out + r] = codes[r * in + c];
-      }
+    final int in = weight.groups().columns();
+    for (int i = 0; i < codes.length; i++) {
+      target[i % in * width + column + i / in] = codes[i];
     }
+  }
+
+  /**
+   * {@code (x_q - z_x) (W_q - z_w)} in int32, times both scales.
+   *
+   * @param codes [in, out]
+   * @param scales one an output
+   */
+  private String integers(
+      List<String> quantized,
+      String module,
+      byte[] codes,
+      float[] scales,
+      int in,
+      Optional<byte[]> zeroPoints) {
+    final int out = scales.length;
     final String name = module + ".weight";
-    final String stored = graph.int8(name + "_quantized", transposed, in, out);
-    final String scale = graph.floats(name + "_scale", weight.scales(), out);
-    final List<String> inputs = new ArrayList<>(List.of(quantized.get(0), stored));
+    final List<String> inputs = new ArrayList<>();
+    inputs.add(quantized.get(0));
+    inputs.add(graph.int8(name + "_quantized", codes, in, out));
     inputs.add(quantized.get(2));
-    if (weight.zero() == Zero.INTEGER) {
-      inputs.add(graph.int8(name + "_zero_point", weight.zeroPoints(), out));
-    }
+    zeroPoints.ifPresent(zeros -> inputs.add(graph.int8(name + "_zero_point", zeros, out)));
     final String path = path(module);
     final String sums = graph.node("MatMulInteger", path + "/MatMul_quant", inputs);
     final String real =
         graph.node(
             "Cast", path + "/Cast", List.of(sums), GraphBuilder.integer("to", OnnxTypes.FLOAT));
-    final String scales = graph.node("Mul", path + "/Scales", List.of(quantized.get(1), scale));
-    return graph.node("Mul", path + "/Mul", List.of(real, scales));
+    final String scale = graph.floats(name + "_scale", scales, out);
+    final String both = graph.node("Mul", path + "/Scales", List.of(quantized.get(1), scale));
+    return graph.node("Mul", path + "/Mul", List.of(real, both));
   }
 
   private String blocks(String x, String module, GroupedTensor weight) {

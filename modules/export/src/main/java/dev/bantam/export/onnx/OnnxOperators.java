@@ -3,6 +3,7 @@ package dev.bantam.export.onnx;
 import dev.bantam.tensor.Blas;
 import dev.bantam.tensor.Blas.Matrix;
 import dev.bantam.tensor.Floats;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import onnx.Onnx.AttributeProto;
@@ -30,6 +31,7 @@ final class OnnxOperators {
       case "Shape" -> List.of(shape(in.get(0)));
       case "Gather" -> List.of(gather(in.get(0), in.get(1), integer(node, "axis", 0)));
       case "Slice" -> List.of(slice(in));
+      case "Split" -> split(in.get(0), in.get(1), integer(node, "axis", 0));
       case "Unsqueeze" -> List.of(unsqueeze(in.get(0), in.get(1)));
       case "Reshape" -> List.of(reshape(in.get(0), in.get(1)));
       case "Transpose" -> List.of(transpose(in.get(0), integers(node, "perm")));
@@ -186,6 +188,19 @@ final class OnnxOperators {
     final int[] shape = x.shape().clone();
     shape[0] = end - start;
     return x.pick(from, shape);
+  }
+
+  private static List<OnnxValue> split(OnnxValue x, OnnxValue sizes, int axis) {
+    final List<OnnxValue> parts = new ArrayList<>();
+    long start = 0;
+    for (int i = 0; i < sizes.length(); i++) {
+      final long from = start;
+      final long[] indices = new long[sizes.whole(i)];
+      Arrays.setAll(indices, k -> from + k);
+      parts.add(gather(x, OnnxValue.wholes(indices, indices.length), axis));
+      start += indices.length;
+    }
+    return parts;
   }
 
   private static OnnxValue unsqueeze(OnnxValue x, OnnxValue axes) {

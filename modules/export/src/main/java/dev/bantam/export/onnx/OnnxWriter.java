@@ -61,7 +61,7 @@ public final class OnnxWriter {
     if (bytes > LONGEST) {
       throw tooLarge(file, bytes);
     }
-    AtomicFiles.write(file, model(like, weights, format, output).toByteArray());
+    AtomicFiles.write(file, model(like, weights, format, output)::writeTo);
   }
 
   static Onnx.ModelProto model(

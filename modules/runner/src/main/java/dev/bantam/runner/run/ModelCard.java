@@ -6,6 +6,7 @@ import dev.bantam.data.Tasks;
 import dev.bantam.report.CellId;
 import dev.bantam.report.CellRecord;
 import dev.bantam.report.CellResult;
+import dev.bantam.runner.experiment.ExportFormat;
 import java.util.Locale;
 import java.util.Map;
 
@@ -20,9 +21,14 @@ final class ModelCard {
    * @param denseRecord the uncompressed model's record of the same seed
    * @param cellRecord this model's record
    * @param treatment the resolved steps as YAML; empty for the dense model
+   * @param format what the folder holds
    */
   static String text(
-      Subject subject, CellRecord denseRecord, CellRecord cellRecord, String treatment) {
+      Subject subject,
+      CellRecord denseRecord,
+      CellRecord cellRecord,
+      String treatment,
+      ExportFormat format) {
     final Checkpoint source = subject.model();
     final CellResult dense = denseRecord.result().orElseThrow();
     final CellResult record = cellRecord.result().orElseThrow();
@@ -68,21 +74,30 @@ final class ModelCard {
       card.append("## How it was compressed\n\n```yaml\n").append(treatment).append("```\n\n");
     }
     card.append("## How to use it\n\n");
-    card.append(
-        treatment.isEmpty()
+    if (format == ExportFormat.SAFETENSORS) {
+      card.append(packed(subject, cell, treatment));
+    } else {
+      final OnnxExport export = OnnxExport.of(ExportFormats.onnx(format));
+      card.append("The table above is of the packed weights that the file was made from.\n\n");
+      card.append(OnnxCard.usage(subject.withTaskHead(), export, OnnxExport.FILE));
+    }
+    card.append(sources(subject));
+    return card.toString();
+  }
+
+  private static String packed(Subject subject, CellId cell, String treatment) {
+    final Checkpoint source = subject.model();
+    return (treatment.isEmpty()
             ? "The weights are plain float32 safetensors. "
             : "The weights are packed; Bantam reads them: `./bantam evaluate FOLDER --task "
                 + taskArgument(cell.task())
-                + "`. The byte layout is in Bantam's docs/formats.md. ");
-    card.append(
-        String.format(
+                + "`. The byte layout is in Bantam's docs/formats.md. ")
+        + String.format(
             Locale.ROOT,
             "The classifier reads the %s vector of the last layer (`bantam_pooling` in"
                 + " config.json), cut at %d tokens.\n\n",
             source.pooling().name().toLowerCase(Locale.ROOT),
-            source.maxLength()));
-    card.append(sources(subject));
-    return card.toString();
+            source.maxLength());
   }
 
   /** Where model and data come from, and what their licences ask to be named. */
@@ -104,6 +119,12 @@ final class ModelCard {
     card.append(
         String.format(
             Locale.ROOT, "| %s | " + format + " | " + format + " |\n", name, dense, here));
+  }
+
+  /** Where a model comes from, and what its licence asks to be named. */
+  static String sources(Checkpoint.Provenance model) {
+    return "## Source and licence\n\n"
+        + line("Model", model.source(), model.licence(), model.attribution());
   }
 
   private static String line(String what, String source, String licence, String attribution) {

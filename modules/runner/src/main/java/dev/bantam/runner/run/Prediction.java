@@ -7,6 +7,7 @@ import dev.bantam.compression.Step;
 import dev.bantam.compression.Step.Forecast;
 import dev.bantam.compression.TensorSelector;
 import dev.bantam.data.Split;
+import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.runner.experiment.ParsedStep;
 import dev.bantam.tensor.BantamException;
@@ -59,11 +60,25 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     }
     for (Cell cell : prepared.cells()) {
       final long bytes = storedBytes(cell);
-      final boolean exported =
-          !prepared.experiment().exports().isEmpty() && isExported(prepared, cell);
-      disk += exported ? 2 * bytes : bytes;
+      disk += bytes;
+      if (isExported(prepared, cell)) {
+        for (ExportFormat format : prepared.experiment().exports()) {
+          disk += exportedBytes(cell, format, bytes);
+        }
+      }
     }
     return new Prediction(FIXED + memory, heap, disk + resume(prepared), operations);
+  }
+
+  /** ONNX keeps float32, or about a byte a parameter. */
+  private static long exportedBytes(Cell cell, ExportFormat format, long packed) {
+    final long parameters =
+        Prepared.shapes(cell.subject()).values().stream().mapToLong(Prediction::elements).sum();
+    return switch (format) {
+      case ONNX -> BYTES * parameters;
+      case ONNX_INT8, ONNX_INT4 -> parameters;
+      default -> packed;
+    };
   }
 
   /** The state of a training, twice while it is replaced: weights, best, two moments. */

@@ -16,7 +16,6 @@ import dev.bantam.runner.experiment.Variant;
 import dev.bantam.tensor.BantamException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -151,14 +150,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         .forEach(
             task -> Sources.unsupported(task).ifPresent(m -> file.settings().problem("task", m)));
     for (ExportFormat format : experiment.exports()) {
-      if (format != ExportFormat.SAFETENSORS) {
-        file.settings()
-            .problem(
-                "export",
-                "the format '"
-                    + format.name().toLowerCase(Locale.ROOT).replace('_', '-')
-                    + "' cannot be written yet. Write 'export: [safetensors]'.");
-      }
+      ExportFormats.unsupported(format).ifPresent(m -> file.settings().problem("export", m));
     }
     for (Variant<Step> variant : experiment.variants()) {
       if (variant.merge().isPresent()) {

@@ -4,14 +4,17 @@ import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.MavenArtifacts;
 import dev.bantam.checkpoint.Models;
 import dev.bantam.checkpoint.Progress;
+import dev.bantam.compression.CompressedModel;
 import dev.bantam.data.DelimitedFile;
 import dev.bantam.data.Metric;
 import dev.bantam.data.Task;
 import dev.bantam.data.Tasks;
 import dev.bantam.export.ModelFolder;
+import dev.bantam.export.PackedFile;
 import dev.bantam.runner.experiment.TaskSpec;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -37,6 +40,18 @@ public final class Sources {
     return ModelFolder.open(
         Models.isNamed(model) ? model : base.resolve(Models.path(model)).toString(),
         new Models.Options(progress, offline));
+  }
+
+  /**
+   * The weights of a model in the forms that they are stored in.
+   *
+   * @param opened as {@link #model} gave it
+   */
+  public CompressedModel weights(String model, Checkpoint opened) {
+    final Path folder = Models.isNamed(model) ? null : base.resolve(Models.path(model));
+    return folder != null && Files.isDirectory(folder) && ModelFolder.isPacked(folder)
+        ? PackedFile.read(folder.resolve(ModelFolder.WEIGHTS))
+        : ModelFolder.dense(opened.parameters());
   }
 
   /** Why a kind of task cannot be opened, if it cannot. */
