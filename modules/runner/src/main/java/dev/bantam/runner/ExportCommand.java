@@ -105,7 +105,12 @@ final class ExportCommand implements Callable<Integer> {
     try (Workers workers = new Workers(common.threads())) {
       final ModelExport export =
           new ModelExport(
-              checkpoint, sources.weights(model, checkpoint), options, workers, common.progress());
+              checkpoint,
+              sources.weights(model, checkpoint),
+              "",
+              options,
+              workers,
+              common.progress());
       final ModelExport.Written[] written = new ModelExport.Written[1];
       final String name = file ? String.valueOf(output.getFileName()) : "model.onnx";
       if (file) {

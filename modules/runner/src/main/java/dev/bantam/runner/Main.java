@@ -23,6 +23,7 @@ import picocli.CommandLine.ParameterException;
       PlanCommand.class,
       InspectCommand.class,
       FinetuneCommand.class,
+      CompressCommand.class,
       EvaluateCommand.class,
       ExportCommand.class,
       ReportCommand.class,

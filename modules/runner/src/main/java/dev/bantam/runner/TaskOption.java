@@ -19,6 +19,11 @@ final class TaskOption {
 
   /** Opens the task; file names in a task file are relative to it. */
   Task open(Common common) {
+    return open(task, common);
+  }
+
+  /** Opens the task that an argument names. */
+  static Task open(String task, Common common) {
     final TaskSpec spec = TaskArgument.parse(task, new StepCatalogue().tasks());
     final Path base =
         spec instanceof TaskSpec.Named || Path.of(task).getParent() == null

@@ -12,13 +12,16 @@ import dev.bantam.export.onnx.OnnxFormat;
 import dev.bantam.export.onnx.OnnxOutput;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.runner.experiment.ExportFormat;
+import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.NativeRuntime;
 import dev.bantam.tensor.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -27,9 +30,11 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 /** Writes a model in a format, outside of an experiment. */
 public final class ModelExport {
   private static final String MANIFEST = "manifest.json";
+  private static final String NOT_MEASURED = "What it scores was not measured here.";
 
   private final Checkpoint model;
   private final CompressedModel weights;
+  private final String recipe;
   private final Options options;
   private final Workers workers;
   private final Progress progress;
@@ -74,17 +79,22 @@ public final class ModelExport {
   }
 
   /**
-   * @param model architecture, head, tokenizer, source
-   * @param weights its weights in the forms they are stored in
+   * @param model architecture, head, tokenizer, source, and the weights that the written ones are
+   *     compared with
+   * @param weights what is written
+   * @param recipe the steps that made the weights from the model's, YAML; empty if they are the
+   *     same
    */
   public ModelExport(
       Checkpoint model,
       CompressedModel weights,
+      String recipe,
       Options options,
       Workers workers,
       Progress progress) {
     this.model = model;
     this.weights = weights;
+    this.recipe = recipe;
     this.options = options;
     this.workers = workers;
     this.progress = progress;
@@ -120,69 +130,96 @@ public final class ModelExport {
         .put("source", model.provenance().source())
         .put("licence", model.provenance().licence())
         .put("sha256", model.provenance().sha256());
-    final Path file;
-    final ExportCheck check;
-    if (options.format() == ExportFormat.SAFETENSORS) {
-      file = folder.resolve(ModelFolder.WEIGHTS);
-      check = safetensors(folder);
-      OnnxExport.describe(check, manifest);
-    } else {
-      file = folder.resolve(onnxName);
-      final OnnxExport export = options.onnx();
-      ModelFolder.describe(folder, model, card(OnnxCard.usage(model, export, onnxName)));
-      final OnnxExport.Written written = export.write(model, weights, file, workers);
-      warn(export, written);
-      check = written.check();
-      written.describe(manifest);
+    if (!recipe.isEmpty()) {
+      manifest.put("recipe", recipe);
     }
+    final boolean packed = options.format() == ExportFormat.SAFETENSORS;
+    final Path file = folder.resolve(packed ? ModelFolder.WEIGHTS : onnxName);
+    final ExportCheck check = packed ? safetensors(folder, manifest) : onnx(folder, file, manifest);
     manifest.put("file", file.getFileName().toString());
     manifest.put("file_sha256", SafetensorsFile.sha256(file));
     Json.write(folder.resolve(MANIFEST), manifest);
     return new Written(length(file), Float.BYTES * weights.parameters(), check);
   }
 
-  private ExportCheck safetensors(Path folder) {
-    final CompressedModel stored =
-        options.dense() ? ModelFolder.dense(model.parameters()) : weights;
-    final boolean plain =
-        stored.tensors().values().stream().allMatch(DenseTensor.class::isInstance);
-    ModelFolder.write(
-        folder,
-        model,
-        stored,
-        card(
-            plain
-                ? "The weights are plain safetensors, which every tool for them reads.\n\n"
-                : "The weights are packed: Bantam reads them, and so does its library"
-                    + " `bantam-reader`, which needs nothing but Java. The byte layout is in"
-                    + " Bantam's docs/formats.md.\n\n"));
+  private ExportCheck onnx(Path folder, Path file, ObjectNode manifest) {
+    final OnnxExport export = options.onnx();
+    final String usage = OnnxCard.usage(model, export, file.getFileName().toString());
+    ModelFolder.describe(folder, model, card(usage, NOT_MEASURED));
+    final OnnxExport.Written written = export.write(model, weights, file, workers);
+    warn(export, written);
+    written.describe(manifest);
+    return written.check();
+  }
+
+  private ExportCheck safetensors(Path folder, ObjectNode manifest) {
+    final CompressedModel stored = options.dense() ? denseWeights() : weights;
+    ModelFolder.write(folder, model, stored, card(reader(stored), NOT_MEASURED));
     final Checkpoint readBack = ModelFolder.read(folder, progress);
+    requireSame(stored, readBack.parameters());
     try (EncoderModel one = encoder(model, model.parameters());
         EncoderModel other = encoder(readBack, readBack.parameters())) {
       final ExportCheck check = ExportCheck.compare(one, other, readBack);
-      if (check.largest() != 0) {
-        throw new IllegalStateException(
-            "The written model's outputs differ by " + check.largest() + " after reading it back");
-      }
+      OnnxExport.describe(check, manifest);
       return check;
     } finally {
       Bench.free(readBack.parameters());
     }
   }
 
+  private CompressedModel denseWeights() {
+    final Map<String, INDArray> dense = weights.dense();
+    try {
+      return ModelFolder.dense(dense);
+    } finally {
+      Bench.free(dense);
+    }
+  }
+
+  private static void requireSame(CompressedModel written, Map<String, INDArray> read) {
+    written
+        .tensors()
+        .forEach(
+            (name, form) -> {
+              final Floats expected = Floats.of(form.dense());
+              if (!Arrays.equals(
+                  Floats.toArray(expected.array()), Floats.toArray(read.get(name)))) {
+                throw new IllegalStateException(
+                    "'" + name + "' read back differs from what was written");
+              }
+              expected.close();
+            });
+  }
+
+  /** Writes the card of a safetensors folder again, with what was measured on it. */
+  void measured(Path folder, String results) {
+    AtomicFiles.write(folder.resolve(ModelFolder.CARD), card(reader(weights), results));
+  }
+
+  private static String reader(CompressedModel stored) {
+    return stored.tensors().values().stream().allMatch(DenseTensor.class::isInstance)
+        ? "The weights are plain safetensors, which every tool for them reads.\n\n"
+        : "The weights are packed: Bantam reads them, and so does its library `bantam-reader`,"
+            + " which needs nothing but Java. The byte layout is in Bantam's docs/formats.md.\n\n";
+  }
+
   private EncoderModel encoder(Checkpoint like, Map<String, INDArray> parameters) {
     return new EncoderModel(like.architecture(), like.head(), like.pooling(), parameters, workers);
   }
 
-  private String card(String usage) {
+  private String card(String usage, String results) {
     return "# "
         + model.name()
         + ", "
         + ExportFormats.id(options.format())
         + "\n\nWritten by Bantam from `"
         + model.provenance().source()
-        + "`. What it scores was not measured here; `manifest.json` says how far its outputs are"
-        + " from the model's on fixed texts. Speed was not measured.\n\n## How to use it\n\n"
+        + "`.\n\n## Measured\n\n"
+        + results
+        + " `manifest.json` says how far its outputs are from the source's on fixed texts. Speed was"
+        + " not measured.\n\n"
+        + (recipe.isEmpty() ? "" : "## How it was compressed\n\n```yaml\n" + recipe + "```\n\n")
+        + "## How to use it\n\n"
         + usage
         + ModelCard.sources(model.provenance());
   }

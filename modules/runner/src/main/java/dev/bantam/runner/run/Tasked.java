@@ -28,9 +28,26 @@ public final class Tasked {
    */
   public static Map<Metric, Double> evaluate(
       Checkpoint model, Task task, Split split, int limit, Workers workers, Progress progress) {
-    requireTokenizer(model);
+    requireFits(model, task);
     final Subject subject = new Subject(model, task, limit, false);
-    if (!subject.hasHead()) {
+    if (task.examples(split).isEmpty()) {
+      throw new BantamException(
+          ExitCode.BAD_FILE,
+          "The task '" + task.name() + "' has no '" + split.id() + "' examples.");
+    }
+    try (Bench bench = new Bench(subject, workers, progress)) {
+      return bench.evaluate(split, "Evaluating " + model.name() + " on " + split.id()).metrics();
+    }
+  }
+
+  /**
+   * Refuses a model that a task cannot be asked of.
+   *
+   * @throws BantamException (bad input) if it has no tokenizer, or not the task's head
+   */
+  static void requireFits(Checkpoint model, Task task) {
+    requireTokenizer(model);
+    if (!new Subject(model, task, 1, false).hasHead()) {
       throw BantamException.badInput(
           "The model '"
               + model.name()
@@ -41,14 +58,6 @@ public final class Tasked {
               + "' has the labels "
               + task.labels()
               + ". Fine-tune it first: bantam finetune MODEL --task T -o DIR.");
-    }
-    if (task.examples(split).isEmpty()) {
-      throw new BantamException(
-          ExitCode.BAD_FILE,
-          "The task '" + task.name() + "' has no '" + split.id() + "' examples.");
-    }
-    try (Bench bench = new Bench(subject, workers, progress)) {
-      return bench.evaluate(split, "Evaluating " + model.name() + " on " + split.id()).metrics();
     }
   }
 
