@@ -162,6 +162,18 @@ record BertConfig(
     return Optional.empty();
   }
 
+  /**
+   * The head that a configuration beside an ONNX file describes, whatever else it lacks; empty if
+   * it names no labels or is of another kind.
+   */
+  static Optional<Head> sequenceHead(JsonObject json, Problems problems) {
+    final List<String> architectures = json.texts("architectures");
+    final List<String> labels = labels(json);
+    return labels.isEmpty() || !sequenceHead(architectures, labels)
+        ? Optional.empty()
+        : Optional.of(new Head(kind(labels, json.text("problem_type"), problems), labels));
+  }
+
   private static List<String> labels(JsonObject json) {
     final JsonNode map = json.at("id2label");
     if (map.isMissingNode() || map.isNull()) {
@@ -203,6 +215,10 @@ record BertConfig(
 
   /** Whether the file says that {@code classifier} works on the pooled vector. */
   boolean sequenceHead() {
+    return sequenceHead(architectures, labels);
+  }
+
+  private static boolean sequenceHead(List<String> architectures, List<String> labels) {
     return architectures.stream().anyMatch(a -> a.endsWith(SEQUENCE_HEAD))
         || (architectures.isEmpty() && !labels.isEmpty());
   }
@@ -215,6 +231,11 @@ record BertConfig(
 
   /** What the outputs of the head mean; problems go to the file's. */
   Head.Kind kind(List<String> names, Problems problems) {
+    return kind(names, problemType, problems);
+  }
+
+  private static Head.Kind kind(
+      List<String> names, Optional<String> problemType, Problems problems) {
     final String type =
         problemType.orElse(names.size() == 1 ? "regression" : "single_label_classification");
     switch (type) {

@@ -2,7 +2,6 @@ package dev.bantam.checkpoint;
 
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Hashes;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -11,7 +10,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Opens models, whatever form they come in. */
@@ -51,7 +49,7 @@ public final class Models {
       return HuggingFaceFolder.read(path, options.progress());
     }
     if (model.toLowerCase(Locale.ROOT).endsWith(".onnx")) {
-      return onnx(path);
+      return OnnxModel.open(path, options.progress());
     }
     if (Files.exists(path)) {
       throw BantamException.badInput(
@@ -76,50 +74,6 @@ public final class Models {
     } catch (InvalidPathException e) {
       throw NamedModels.unknown(model);
     }
-  }
-
-  /** Files of sentence-transformers beside it win over what the ONNX file says about itself. */
-  private static Checkpoint onnx(Path file) {
-    final byte[] bytes;
-    try {
-      if (!Files.isRegularFile(file)) {
-        throw BantamException.badInput("There is no file " + file + ".");
-      }
-      if (Files.size(file) > Integer.MAX_VALUE - 8) {
-        throw BantamException.badInput(file + " is larger than 2 GiB, which ONNX does not allow.");
-      }
-      bytes = Files.readAllBytes(file);
-    } catch (IOException e) {
-      throw BantamException.badInput("Cannot read " + file + ": " + e.getMessage() + ".", e);
-    }
-    final Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent(), "parent");
-    if (!Files.isRegularFile(folder.resolve("tokenizer.json"))) {
-      throw BantamException.badInput(
-          file + " needs the model's tokenizer.json beside it, in " + folder + ".");
-    }
-    final Problems problems = new Problems("The files beside " + file + " cannot be used");
-    final Optional<JsonObject> config =
-        JsonObject.readIfPresent(folder.resolve("config.json"), problems);
-    final OptionalInt heads =
-        config.map(c -> c.optionalInteger("num_attention_heads", 1)).orElse(OptionalInt.empty());
-    final int pad = config.map(c -> c.optionalInteger("pad_token_id", 0).orElse(0)).orElse(0);
-    final OnnxEncoder encoder = OnnxEncoder.read(file.toString(), bytes, heads, pad);
-    final int positions = encoder.architecture().positions();
-    final SentenceFiles sentence = SentenceFiles.read(folder, positions, problems);
-    problems.throwIfAny();
-    final OnnxSettings said = encoder.settings();
-    final String name = HuggingFaceFolder.name(file);
-    return new Checkpoint(
-        name.substring(0, name.length() - ".onnx".length()),
-        encoder.architecture(),
-        Optional.empty(),
-        sentence.pooling().or(said::pooling).orElse(Pooling.MEAN),
-        sentence.normalize().or(said::normalize).orElse(false),
-        Math.min(positions, sentence.maxLength().orElse(said.maxLength().orElse(positions))),
-        encoder.parameters(),
-        HuggingFaceFolder.tokenizer(folder, encoder.architecture().vocabularySize()),
-        encoder.signature(),
-        new Checkpoint.Provenance(name, "unknown", Hashes.of(bytes), ""));
   }
 
   /**

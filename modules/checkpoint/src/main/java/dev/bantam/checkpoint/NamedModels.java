@@ -11,7 +11,6 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
@@ -133,7 +132,7 @@ public final class NamedModels {
           new HuggingFaceTokenizer(model.tokenizer(), entry(zip, model.tokenizer()));
       final String sha256 = Hashes.of(weights);
       final OnnxEncoder encoder =
-          OnnxEncoder.read(model.weights(), weights, OptionalInt.empty(), 0);
+          OnnxEncoder.read(model.weights(), weights, OnnxEncoder.Beside.NOTHING);
       return new Checkpoint(
           model.name(),
           encoder.architecture(),

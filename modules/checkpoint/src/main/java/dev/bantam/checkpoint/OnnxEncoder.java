@@ -1,37 +1,38 @@
 package dev.bantam.checkpoint;
 
 import dev.bantam.tensor.BantamException;
-import java.util.ArrayList;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeSet;
 import onnx.Onnx;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The weights and the architecture of a BERT sentence encoder stored as float32 ONNX, as PyTorch's
- * exporter writes it.
- *
- * <p>Biases, embeddings and LayerNorms carry their Hugging Face names. A matrix is anonymous and
- * stored transposed; it takes its name from the MatMul node that reads it: {@code
- * /encoder/layer.0/attention/self/query/MatMul} is {@code
- * encoder.layer.0.attention.self.query.weight}. Head count, LayerNorm epsilon and activation are
- * read from the graph.
+ * The weights and the architecture of a BERT stored as float ONNX, as PyTorch's exporters, Hugging
+ * Face Optimum, sentence-transformers and Bantam write it. {@link OnnxBert} tells how the weights
+ * are recognised; head count, LayerNorm epsilon and activation are read from the graph.
  *
  * @param architecture shape and conventions
  * @param parameters weights by base-model name, [out, in], in the order of {@link BertParameters}
  * @param signature what the file calls its inputs and its hidden states
  * @param settings what the file says about pooling and length
+ * @param leftOut tensors of heads that are not read
+ * @param externalFiles files beside it that hold weights, by the name that it gives them
  */
 record OnnxEncoder(
     Architecture architecture,
     Map<String, INDArray> parameters,
     Signature signature,
-    OnnxSettings settings) {
+    OnnxSettings settings,
+    Set<String> leftOut,
+    SortedMap<String, Path> externalFiles) {
 
   private static final Set<String> QUANTIZED =
       Set.of(
@@ -49,65 +50,84 @@ record OnnxEncoder(
 
   private static final Set<String> FUSED =
       Set.of(
-          "Attention",
           "MultiHeadAttention",
           "EmbedLayerNormalization",
           "SkipLayerNormalization",
           "BiasGelu",
           "FusedMatMul");
 
-  /** Prefixes of real weights; an initializer without one and of one element is a constant. */
-  private static final List<String> PREFIXES =
-      List.of("embeddings.", "encoder.", "pooler.", "classifier.");
+  /**
+   * What files beside an ONNX file say about it.
+   *
+   * @param folder its folder, where further weights may lie
+   * @param heads attention heads of a layer, used only if the graph does not tell
+   * @param epsilon what LayerNorms add to the variance, used only if the graph does not tell
+   * @param padTokenId id of the padding token
+   * @param head the meaning of a {@code classifier}, if the files tell
+   */
+  record Beside(
+      Optional<Path> folder,
+      OptionalInt heads,
+      OptionalDouble epsilon,
+      int padTokenId,
+      Optional<Head> head) {
+    static final Beside NOTHING =
+        new Beside(
+            Optional.empty(), OptionalInt.empty(), OptionalDouble.empty(), 0, Optional.empty());
+  }
 
   /**
    * Reads a file.
    *
    * @param source what to call the file in messages
    * @param bytes its bytes; callers do not modify them afterwards
-   * @param configuredHeads heads of a layer from a configuration beside the file, used only if the
-   *     graph does not tell
-   * @param padTokenId id of the padding token
    * @throws BantamException (bad input) naming everything that is missing, surplus or unsupported
    */
-  static OnnxEncoder read(
-      String source, byte[] bytes, OptionalInt configuredHeads, int padTokenId) {
-    final OnnxGraph graph = OnnxGraph.parse(source, bytes);
+  static OnnxEncoder read(String source, byte[] bytes, Beside beside) {
+    final OnnxGraph graph = OnnxGraph.parse(source, bytes, beside.folder);
     refuseUnsupported(graph);
     final Problems problems = new Problems("The encoder in " + source + " cannot be read");
-    final Map<String, Weight> weights = weights(graph, problems);
+    final OnnxBert bert = new OnnxBert(graph, problems);
+    bert.read();
     problems.throwIfAny();
+    final Map<String, OnnxWeight> weights = bert.weights();
     final Architecture architecture =
-        new OnnxArchitecture(graph, shapes(weights), problems).read(configuredHeads, padTokenId);
-    check(weights, BertParameters.shapes(architecture, java.util.Optional.empty()), problems);
-    final Signature signature = signature(graph, weights, architecture, problems);
+        new OnnxArchitecture(bert, problems).read(beside.heads, beside.epsilon, beside.padTokenId);
+    final boolean classifier = weights.containsKey("classifier.weight");
+    if (classifier && beside.head.isEmpty()) {
+      problems.add(
+          "its head 'classifier.weight' "
+              + Arrays.toString(weights.get("classifier.weight").shape())
+              + " has no names for its outputs; put the model's config.json (with id2label and"
+              + " architectures) beside the file");
+    }
+    final Optional<Head> head = classifier ? beside.head : Optional.empty();
+    final Map<String, long[]> shapes = BertParameters.shapes(architecture, head);
+    check(weights, shapes, problems);
+    final Signature signature = new OnnxSignature(graph, bert, problems).read();
     final OnnxSettings settings = OnnxSettings.read(graph.metadata(), problems);
     problems.throwIfAny();
     final Map<String, INDArray> parameters = new LinkedHashMap<>();
-    BertParameters.shapes(architecture, java.util.Optional.empty())
-        .keySet()
-        .forEach(name -> parameters.put(name, weights.get(name).load()));
+    shapes.keySet().forEach(name -> parameters.put(name, weights.get(name).load()));
     HuggingFaceFolder.checkFinite(source, parameters);
-    return new OnnxEncoder(architecture, parameters, signature, settings);
+    return new OnnxEncoder(
+        architecture, parameters, signature, settings, bert.leftOut(), graph.externalFiles());
   }
 
-  private static Signature signature(
-      OnnxGraph graph, Map<String, Weight> weights, Architecture architecture, Problems problems) {
-    final Map<String, String> names = new LinkedHashMap<>();
-    weights.forEach((name, weight) -> names.put(weight.tensor.getName(), name));
-    final int last = architecture.layers().size() - 1;
-    return new OnnxSignature(graph, names, problems)
-        .read("encoder.layer." + last + ".output.LayerNorm.bias");
+  /** Whether the file has a head that is read. */
+  boolean hasClassifier() {
+    return parameters.containsKey("classifier.weight");
   }
 
   private static void refuseUnsupported(OnnxGraph graph) {
     final TreeSet<String> quantized = new TreeSet<>();
     final TreeSet<String> fused = new TreeSet<>();
     for (final Onnx.NodeProto node : graph.nodes()) {
+      final boolean standard = node.getDomain().isEmpty() || node.getDomain().equals("ai.onnx");
       if (QUANTIZED.contains(node.getOpType())) {
         quantized.add(node.getOpType());
       }
-      if (FUSED.contains(node.getOpType())) {
+      if (FUSED.contains(node.getOpType()) || (node.getOpType().equals("Attention") && !standard)) {
         fused.add(node.getOpType());
       }
     }
@@ -123,107 +143,15 @@ record OnnxEncoder(
           graph.source()
               + " was rewritten by an optimiser ("
               + String.join(", ", fused)
-              + "), which renames the weights. Take the file as it was exported.");
+              + "), which packs the weights anew. Take the file as it was exported.");
     }
-  }
-
-  /** A stored tensor, and whether it is the transpose of the parameter. */
-  private record Weight(Onnx.TensorProto tensor, boolean transposed) {
-    long[] shape() {
-      final long[] stored = OnnxGraph.shape(tensor);
-      return transposed && stored.length == 2 ? new long[] {stored[1], stored[0]} : stored;
-    }
-
-    INDArray load() {
-      if (!transposed) {
-        return FloatTensors.create(
-            shape(), (from, tile, count) -> OnnxGraph.floats(tensor, from, tile, count));
-      }
-      final int in = Math.toIntExact(shape()[1]);
-      final int out = Math.toIntExact(shape()[0]);
-      final float[] stored = new float[Math.multiplyExact(in, out)];
-      OnnxGraph.floats(tensor, 0, stored, stored.length);
-      return FloatTensors.create(
-          shape(),
-          (from, tile, count) -> {
-            for (int i = 0; i < count; i++) {
-              final int at = (int) from + i;
-              tile[i] = stored[at % in * out + at / in];
-            }
-          });
-    }
-  }
-
-  private static Map<String, Weight> weights(OnnxGraph graph, Problems problems) {
-    final Map<String, Weight> weights = new LinkedHashMap<>();
-    final Set<String> named = new TreeSet<>();
-    for (final Onnx.NodeProto node : graph.nodes()) {
-      final boolean matMul = node.getOpType().equals("MatMul") && node.getInputCount() == 2;
-      final Onnx.TensorProto tensor = matMul ? graph.initializers().get(node.getInput(1)) : null;
-      if (tensor != null) {
-        named.add(tensor.getName());
-        put(weights, ruleName(node.getName()), new Weight(tensor, true), problems);
-      }
-      if (node.getOpType().equals("Gemm")
-          && OnnxGraph.attribute(node, "transB").map(a -> a.getI() != 1).orElse(true)) {
-        problems.add("the Gemm '" + node.getName() + "' is not stored as [out, in] (transB 1)");
-      }
-    }
-    graph
-        .initializers()
-        .forEach(
-            (name, tensor) -> {
-              final String base = BertParameters.baseName(name);
-              final boolean constant =
-                  PREFIXES.stream().noneMatch(base::startsWith) && OnnxGraph.elements(tensor) <= 64;
-              if (!named.contains(name) && !constant && !base.equals("embeddings.position_ids")) {
-                put(weights, base, new Weight(tensor, false), problems);
-              }
-            });
-    return weights;
-  }
-
-  private static void put(
-      Map<String, Weight> weights, String name, Weight weight, Problems problems) {
-    if (weights.put(name, weight) != null) {
-      problems.add("'" + name + "' occurs twice");
-    }
-    final Onnx.TensorProto tensor = weight.tensor;
-    if (tensor.getDataType() != Onnx.TensorProto.DataType.FLOAT_VALUE) {
-      problems.add(
-          "'"
-              + name
-              + "' is "
-              + Onnx.TensorProto.DataType.forNumber(tensor.getDataType())
-              + "; only FLOAT is read");
-    } else if (!OnnxGraph.complete(tensor)) {
-      problems.add("'" + name + "' does not hold as many values as its shape says");
-    }
-  }
-
-  /**
-   * {@code /encoder/layer.0/output/dense/MatMul} as {@code encoder.layer.0.output.dense.weight}.
-   */
-  private static String ruleName(String node) {
-    final String suffix = "/MatMul";
-    if (!node.startsWith("/") || !node.endsWith(suffix)) {
-      return node; // named by no rule: reported as surplus
-    }
-    return BertParameters.baseName(
-        node.substring(1, node.length() - suffix.length()).replace('/', '.') + ".weight");
-  }
-
-  private static Map<String, long[]> shapes(Map<String, Weight> weights) {
-    final Map<String, long[]> shapes = new LinkedHashMap<>();
-    weights.forEach((name, weight) -> shapes.put(name, weight.shape()));
-    return shapes;
   }
 
   private static void check(
-      Map<String, Weight> weights, Map<String, long[]> expected, Problems problems) {
+      Map<String, OnnxWeight> weights, Map<String, long[]> expected, Problems problems) {
     expected.forEach(
         (name, shape) -> {
-          final Weight weight = weights.get(name);
+          final OnnxWeight weight = weights.get(name);
           if (weight == null) {
             problems.add("missing: '" + name + "' " + Arrays.toString(shape));
           } else if (!Arrays.equals(weight.shape(), shape)) {
@@ -236,17 +164,5 @@ record OnnxEncoder(
                     + Arrays.toString(shape));
           }
         });
-    final List<String> surplus = new ArrayList<>(weights.keySet());
-    surplus.removeAll(expected.keySet());
-    for (final String name : surplus) {
-      problems.add(
-          "surplus: '"
-              + name
-              + "' "
-              + Arrays.toString(weights.get(name).shape())
-              + (name.startsWith("classifier.")
-                  ? " (heads are read from Hugging Face folders, not from ONNX)"
-                  : ""));
-    }
   }
 }

@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -111,7 +110,7 @@ class DamagedFilesTest {
     survives(
         original,
         original.length,
-        bytes -> OnnxEncoder.read("damaged.onnx", bytes, OptionalInt.empty(), 0));
+        bytes -> OnnxEncoder.read("damaged.onnx", bytes, OnnxEncoder.Beside.NOTHING));
   }
 
   @Test
