@@ -11,6 +11,7 @@ import dev.bantam.compression.StepResources;
 import dev.bantam.data.Metric;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
+import dev.bantam.data.TaskKind;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.ParsedStep;
@@ -115,8 +116,8 @@ public final class Compressing {
 
   private String score(Path folder, ModelExport export, Workers workers, Progress progress) {
     final Task t = task.orElseThrow();
-    final Map<Metric, Double> before = scores(model, workers, progress);
     final Checkpoint written = ModelFolder.read(folder, progress);
+    final Map<Metric, Double> before = scores(model, workers, progress);
     final Map<Metric, Double> after = scores(written, workers, progress);
     Bench.free(written.parameters());
     final StringBuilder table = new StringBuilder("| on dev of " + t.name() + " | source | this |");
@@ -141,8 +142,15 @@ public final class Compressing {
   }
 
   private Map<Metric, Double> scores(Checkpoint scored, Workers workers, Progress progress) {
+    final Task t = task.orElseThrow();
     return Tasked.evaluate(
-        scored, task.orElseThrow(), Split.DEV, Integer.MAX_VALUE, workers, progress);
+        scored,
+        t,
+        Split.DEV,
+        Integer.MAX_VALUE,
+        t.kind() == TaskKind.EMBED ? Optional.of(model) : Optional.empty(),
+        workers,
+        progress);
   }
 
   private CompressedModel compress(Path folder, long seed, Workers workers, Progress progress) {

@@ -2,6 +2,8 @@ package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.data.Provenance;
+import dev.bantam.data.Task;
+import dev.bantam.data.TaskKind;
 import dev.bantam.data.Tasks;
 import dev.bantam.report.CellId;
 import dev.bantam.report.CellRecord;
@@ -33,12 +35,15 @@ final class ModelCard {
     final CellResult dense = denseRecord.result().orElseThrow();
     final CellResult record = cellRecord.result().orElseThrow();
     final CellId cell = cellRecord.cell();
+    final boolean labels = subject.task().kind().hasLabels();
     final StringBuilder card = new StringBuilder();
     card.append("# ").append(source.name()).append(", ").append(cell.variant()).append("\n\n");
     card.append(
         String.format(
             Locale.ROOT,
-            "A text encoder with a head for the task `%s`, made by Bantam from `%s`.\n\n",
+            labels
+                ? "A text encoder with a head for the task `%s`, made by Bantam from `%s`.\n\n"
+                : "A text encoder, measured on the task `%s`, made by Bantam from `%s`.\n\n",
             cell.task(),
             source.provenance().source()));
     card.append("## Measured\n\n");
@@ -75,7 +80,7 @@ final class ModelCard {
     }
     card.append("## How to use it\n\n");
     if (format == ExportFormat.SAFETENSORS) {
-      card.append(packed(subject, cell, treatment));
+      card.append(packed(subject, treatment));
     } else {
       final OnnxExport export = OnnxExport.of(ExportFormats.onnx(format));
       card.append("The table above is of the packed weights that the file was made from.\n\n");
@@ -85,17 +90,19 @@ final class ModelCard {
     return card.toString();
   }
 
-  private static String packed(Subject subject, CellId cell, String treatment) {
+  private static String packed(Subject subject, String treatment) {
     final Checkpoint source = subject.model();
+    final boolean labels = subject.task().kind().hasLabels();
     return (treatment.isEmpty()
             ? "The weights are plain float32 safetensors. "
             : "The weights are packed; Bantam reads them: `./bantam evaluate FOLDER --task "
-                + taskArgument(cell.task())
+                + taskArgument(subject.task())
                 + "`. The byte layout is in Bantam's docs/formats.md. ")
         + String.format(
             Locale.ROOT,
-            "The classifier reads the %s vector of the last layer (`bantam_pooling` in"
-                + " config.json), cut at %d tokens.\n\n",
+            (labels ? "The classifier reads" : "A text's vector is")
+                + " the %s vector of the last layer (`bantam_pooling` in config.json), cut at %d"
+                + " tokens.\n\n",
             source.pooling().name().toLowerCase(Locale.ROOT),
             source.maxLength());
   }
@@ -109,9 +116,16 @@ final class ModelCard {
         + line("Data", data.source(), data.licence(), data.attribution());
   }
 
-  /** What {@code --task} takes: the name of a named task, else a file that describes it. */
-  private static String taskArgument(String task) {
-    return Tasks.all().stream().anyMatch(t -> t.name().equals(task)) ? task : "TASK.yaml";
+  /**
+   * What {@code --task} takes: the name of a named task, else a file that describes it; embeddings
+   * need the model to compare with.
+   */
+  private static String taskArgument(Task task) {
+    final String argument =
+        Tasks.all().stream().anyMatch(t -> t.name().equals(task.name()))
+            ? task.name()
+            : "TASK.yaml";
+    return task.kind() == TaskKind.EMBED ? argument + " --reference MODEL" : argument;
   }
 
   private static void row(

@@ -7,6 +7,7 @@ import dev.bantam.compression.Step;
 import dev.bantam.compression.Step.Forecast;
 import dev.bantam.compression.TensorSelector;
 import dev.bantam.data.Split;
+import dev.bantam.data.TaskKind;
 import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.runner.experiment.ParsedStep;
@@ -90,6 +91,9 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
   }
 
   private static long trainedBytes(Prepared prepared, Subject subject) {
+    if (!trains(prepared, subject)) {
+      return 0;
+    }
     final FinetuneSettings settings = prepared.experiment().finetune();
     return Prepared.shapes(subject).entrySet().stream()
         .filter(e -> settings.freeze().stream().noneMatch(p -> matches(p, e.getKey())))
@@ -156,7 +160,23 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
               * (TEXT + Math.round(WORD * meanWords(subject, split)));
     }
     final long packed = BYTES * encoderMatrices(subject) * (trains(prepared, subject) ? 2 : 1);
-    return YOUNG + texts + 2 * weights(subject) + 2 * largest + packed;
+    return YOUNG + texts + 2 * weights(subject) + 2 * largest + packed + vectors(prepared, subject);
+  }
+
+  /**
+   * Sentence vectors of a task that is scored by them: the model's and the dense model's, and what
+   * the model's are multiplied with.
+   */
+  private static long vectors(Prepared prepared, Subject subject) {
+    return subject.task().kind().hasLabels()
+        ? 0
+        : 4 * BYTES * inputs(prepared, subject) * subject.model().architecture().hiddenSize();
+  }
+
+  /** Texts that are evaluated one by one. */
+  private static long inputs(Prepared prepared, Subject subject) {
+    final long rows = subject.examples(prepared.split());
+    return subject.task().kind() == TaskKind.RETRIEVAL ? 2 * rows : rows;
   }
 
   /** Off-heap: the source and the live model, and what training or compressing adds to them. */
@@ -182,8 +202,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
   }
 
   private static boolean trains(Prepared prepared, Subject subject) {
-    return prepared.experiment().finetune().when() == FinetuneSettings.When.ALWAYS
-        || !subject.hasHead();
+    return subject.isTrained(prepared.experiment().finetune());
   }
 
   /** Elements of the matrices of the encoder layers. */
@@ -234,13 +253,23 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     for (Cell cell : prepared.cells()) {
       if (cell.subject() == subject) {
         passes += evaluatedRows;
-        if (cell.isDense()) {
+        if (cell.isDense() && trains(prepared, subject)) {
           // a backward pass costs two forward passes
           passes += (3.0 * trainRows + tuneRows) * prepared.experiment().finetune().epochs();
         }
       }
     }
-    return 2 * encoder * tokens * passes;
+    return 2 * encoder * tokens * passes + similarities(prepared, subject);
+  }
+
+  /** Products of all texts with all others, for every cell. */
+  private static double similarities(Prepared prepared, Subject subject) {
+    if (subject.task().kind().hasLabels()) {
+      return 0;
+    }
+    final double rows = subject.examples(prepared.split());
+    final long cells = prepared.cells().stream().filter(c -> c.subject() == subject).count();
+    return 2 * rows * rows * subject.model().architecture().hiddenSize() * cells;
   }
 
   private static double meanWords(Subject subject, Split split) {

@@ -6,6 +6,7 @@ import dev.bantam.checkpoint.Models;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.data.DelimitedFile;
+import dev.bantam.data.EmbedFile;
 import dev.bantam.data.Metric;
 import dev.bantam.data.Task;
 import dev.bantam.data.Tasks;
@@ -56,14 +57,14 @@ public final class Sources {
 
   /** Why a kind of task cannot be opened, if it cannot. */
   static Optional<String> unsupported(TaskSpec task) {
-    return task instanceof TaskSpec.Named || task instanceof TaskSpec.Delimited
-        ? Optional.empty()
-        : Optional.of(
+    return task instanceof TaskSpec.Glue || task instanceof TaskSpec.Conll
+        ? Optional.of(
             "task '"
                 + task.name()
                 + "' is of a kind that this version of Bantam reads but cannot run yet. Use a named"
-                + " task, or a CSV or TSV file: {train: a.tsv, dev: b.tsv, text: [column], label:"
-                + " column}.");
+                + " task, a CSV or TSV file, {train: a.tsv, dev: b.tsv, text: [column], label:"
+                + " column}, or texts without labels, {embed: texts.txt}.")
+        : Optional.empty();
   }
 
   /** Opens a task. */
@@ -79,6 +80,11 @@ public final class Sources {
               file.text(),
               file.label(),
               Metric.of(file.metric().orElse(Metric.ACCURACY.id())))
+          .read();
+    }
+    if (spec instanceof TaskSpec.Embed texts) {
+      return new EmbedFile(
+              texts.name(), base.resolve(texts.file()), texts.train().map(base::resolve))
           .read();
     }
     throw new BantamException(ExitCode.BAD_FILE, unsupported(spec).orElseThrow());
