@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -163,8 +164,8 @@ class GoldenPackedFileTest {
   private static void addSparseGrouped(Map<String, CompressedTensor> tensors) {
     tensors.put("sparse-grouped.mask", SparseGroupedTensor.of(around(-8, -1, 0, 1, 7)));
     final byte[] codes = new byte[80];
-    java.util.Arrays.fill(codes, 0, 40, (byte) 1);
-    java.util.Arrays.fill(codes, 40, 80, (byte) -2);
+    Arrays.fill(codes, 0, 40, (byte) 1);
+    Arrays.fill(codes, 40, 80, (byte) -2);
     codes[3] = -2;
     codes[79] = 1;
     tensors.put(

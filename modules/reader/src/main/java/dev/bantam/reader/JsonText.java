@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
+import java.util.Locale;
 import java.util.Set;
 
 /**
@@ -287,6 +288,6 @@ final class JsonText {
   PackedModelException refuse(String format, Object... values) {
     return place.refuse(
         "%s is not the JSON that it should be, at character %d: %s",
-        what, at, String.format(java.util.Locale.ROOT, format, values));
+        what, at, String.format(Locale.ROOT, format, values));
   }
 }

@@ -21,6 +21,7 @@ import dev.bantam.export.PackedFile;
 import dev.bantam.tensor.Floats;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -106,7 +107,7 @@ class WriterTest {
   }
 
   private String label(String form, long[] shape, Object... more) {
-    return form + List.of(more) + java.util.Arrays.toString(shape);
+    return form + List.of(more) + Arrays.toString(shape);
   }
 
   private static int length(long[] shape) {
