@@ -154,9 +154,14 @@ public final class HuggingFaceFolder {
 
     private void collectNames() {
       final TreeSet<String> left = new TreeSet<>();
+      final TreeSet<String> pretraining = new TreeSet<>();
       for (final String name : weights.names()) {
         final String base = BertParameters.baseName(name);
-        if (base.equals("embeddings.position_ids") || base.startsWith("cls.")) {
+        if (base.equals("embeddings.position_ids")) {
+          continue;
+        }
+        if (base.startsWith("cls.")) {
+          pretraining.add(name);
           continue;
         }
         if (config.otherHead()
@@ -168,6 +173,12 @@ public final class HuggingFaceFolder {
         if (twin != null) {
           problems.add("'" + twin + "' and '" + name + "' are both " + base);
         }
+      }
+      if (!pretraining.isEmpty()) {
+        progress.message(
+            folder
+                + ": the head that the model was pre-trained with is left out: "
+                + String.join(", ", pretraining));
       }
       if (!left.isEmpty()) {
         progress.message(

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.bantam.tensor.BantamException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
@@ -16,6 +17,9 @@ import java.util.Objects;
  * native object and not of a call.
  */
 final class HuggingFaceTokenizer implements AlignedTokenizer {
+  /** A word, one that hardly any vocabulary has, and whatever is no letter. */
+  private static final String PROBE = "word \u16a0\u16a0, \u6771 \ud83d\ude00 1.";
+
   private final byte[] file;
   private final int largestId;
   private final ai.djl.huggingface.tokenizers.HuggingFaceTokenizer library;
@@ -34,12 +38,15 @@ final class HuggingFaceTokenizer implements AlignedTokenizer {
       throw BantamException.badInput(
           name + ": key 'model' is missing; is it a tokenizer.json of Hugging Face?");
     }
+    checkTemplates(name, json.path("post_processor"));
     largestId = largestId(json);
     stayOffline();
     try {
       library =
           ai.djl.huggingface.tokenizers.HuggingFaceTokenizer.newInstance(
               new ByteArrayInputStream(file), Map.of("truncation", "false", "padding", "false"));
+      // some files are found wrong only when a text comes
+      library.encode(PROBE, PROBE, true, false);
     } catch (IOException | RuntimeException e) { // the native library throws its own kinds
       throw BantamException.badInput(
           name + " is not a tokenizer that the tokenizers library reads: " + e.getMessage(), e);
@@ -54,6 +61,29 @@ final class HuggingFaceTokenizer implements AlignedTokenizer {
     for (final String property : new String[] {"ai.djl.offline", "OPT_OUT_TRACKING"}) {
       if (System.getProperty(property) == null) {
         System.setProperty(property, "true");
+      }
+    }
+  }
+
+  /**
+   * A template may name only the special tokens that it lists: the library ends the whole process
+   * when it meets another.
+   */
+  private static void checkTemplates(String name, JsonNode processor) {
+    processor.path("processors").forEach(inner -> checkTemplates(name, inner));
+    final JsonNode known = processor.path("special_tokens");
+    for (final String template : List.of("single", "pair")) {
+      for (final JsonNode piece : processor.path(template)) {
+        final JsonNode id = piece.path("SpecialToken").path("id");
+        if (!id.isMissingNode() && !known.has(id.asText())) {
+          throw BantamException.badInput(
+              name
+                  + ": key 'post_processor' names the special token '"
+                  + id.asText()
+                  + "' under '"
+                  + template
+                  + "' and does not list it under 'special_tokens'.");
+        }
       }
     }
   }

@@ -52,8 +52,10 @@ public final class Models {
       return OnnxModel.open(path, options.progress());
     }
     if (Files.exists(path)) {
-      throw BantamException.badInput(
-          path + " is neither a folder nor an .onnx file. Name the model's folder.");
+      throw Pickles.isPickle(path)
+          ? Pickles.refused(path)
+          : BantamException.badInput(
+              path + " is neither a folder nor an .onnx file. Name the model's folder.");
     }
     throw NamedModels.unknown(model);
   }

@@ -13,6 +13,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -57,15 +58,9 @@ public final class SafetensorsFolder implements WeightSource {
   }
 
   private static BantamException missing(Path folder) {
-    if (Files.exists(folder.resolve("pytorch_model.bin"))
-        || Files.exists(folder.resolve("pytorch_model.bin.index.json"))) {
-      return BantamException.badInput(
-          folder
-              + " holds its weights as pytorch_model.bin, a pickle, which can run code when it is"
-              + " loaded and is not read. Convert it once in Python:"
-              + " from transformers import AutoModel;"
-              + " AutoModel.from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True)"
-              + " (AutoModelForSequenceClassification to keep a head).");
+    final Optional<Path> pickle = Pickles.find(folder);
+    if (pickle.isPresent()) {
+      return Pickles.refused(pickle.get());
     }
     return BantamException.badInput(
         folder + " holds neither " + SINGLE + " nor " + INDEX + ". Is it a model folder?");

@@ -1,19 +1,28 @@
 package dev.bantam.checkpoint;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whatever happens to a file, reading it succeeds or says what is wrong; nothing else escapes. */
 class DamagedFilesTest {
-  private static final int ROUNDS = 400;
+  private static final int ROUNDS = 1000;
 
   @TempDir Path temp;
 
@@ -42,20 +51,32 @@ class DamagedFilesTest {
     return bytes;
   }
 
+  /** Bytes of the heap that this thread asked for until now. */
+  private static long allocated() {
+    return ((com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean())
+        .getThreadAllocatedBytes(Thread.currentThread().getId());
+  }
+
   private static void survives(byte[] original, int structured, Reading reading)
       throws IOException {
     final SplittableRandom random = new SplittableRandom(20260101);
+    reading.read(original); // libraries get ready
     int refused = 0;
     for (int round = 0; round < ROUNDS; round++) {
       final byte[] bytes = damaged(original, structured, random);
+      final long before = allocated();
       try {
         reading.read(bytes);
       } catch (BantamException e) {
+        assertEquals(ExitCode.BAD_INPUT, e.exitCode(), e.getMessage());
         assertTrue(e.getMessage().length() > 20, e.getMessage());
         refused++;
       } catch (RuntimeException e) {
         throw new AssertionError("round " + round, e);
       }
+      // lengths that a damaged file claims are in the gigabytes
+      final long used = allocated() - before;
+      assertTrue(used < 50_000_000, used + " bytes in round " + round);
     }
     assertTrue(refused > ROUNDS / 10, refused + " refused");
   }
@@ -111,6 +132,48 @@ class DamagedFilesTest {
         original,
         original.length,
         bytes -> OnnxEncoder.read("damaged.onnx", bytes, OnnxEncoder.Beside.NOTHING));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"torchscript-11", "dynamo-20", "dynamo-23", "dynamo-plain", "optimum-sentences"})
+  void exportedFiles(String name) throws IOException {
+    final Path cases = Cases.folder("encoders/onnx-exports");
+    final Path folder = Cases.copy(cases.resolve(name), temp.resolve("exported"));
+    Files.copy(cases.resolve("tokenizer.json"), folder.resolve("tokenizer.json"));
+    final Path file = folder.resolve("model.onnx");
+    final byte[] original = Files.readAllBytes(file);
+    survives(
+        original,
+        original.length,
+        bytes -> {
+          OnnxEncoder.read(
+              "damaged.onnx",
+              bytes,
+              new OnnxEncoder.Beside(
+                  Optional.of(folder),
+                  OptionalInt.empty(),
+                  OptionalDouble.empty(),
+                  0,
+                  Optional.of(new Head(Head.Kind.SINGLE_LABEL, List.of("a", "b", "c")))));
+        });
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"modules.json", "sentence_bert_config.json", "1_Pooling/config.json"})
+  void sentenceFiles(String name) throws IOException {
+    final Path folder =
+        Cases.copy(Cases.folder("encoders/sentence-encoder-mean/model"), temp.resolve("sentence"));
+    final Path file = folder.resolve(name);
+    survives(
+        Files.readAllBytes(file),
+        Integer.MAX_VALUE,
+        bytes -> {
+          Files.write(file, bytes);
+          final Problems problems = new Problems("The folder cannot be read");
+          SentenceFiles.read(folder, 20, problems);
+          problems.throwIfAny();
+        });
   }
 
   @Test

@@ -175,9 +175,10 @@ class HuggingFaceFolderTest {
       assertFalse(model.parameters().containsKey("classifier.weight"));
       assertEquals(5 + 2 * 16, model.parameters().size());
     }
-    assertEquals(2, messages.size(), messages.toString());
+    assertEquals(3, messages.size(), messages.toString());
     assertTrue(messages.get(0).contains("classifier.weight"), messages.get(0));
     assertTrue(messages.get(1).contains("qa_outputs.weight"), messages.get(1));
+    assertTrue(messages.get(2).contains("cls.predictions.bias"), messages.get(2));
   }
 
   /** Remembers the messages. */
@@ -315,8 +316,14 @@ class HuggingFaceFolderTest {
   void picklesAreRefusedWithTheWayOut() throws IOException {
     final Path folder = Cases.copy(Cases.folder(VARIANTS + "/plain"), temp.resolve("bin"));
     Files.move(folder.resolve("model.safetensors"), folder.resolve("pytorch_model.bin"));
-    Cases.refused(() -> read(folder), "pytorch_model.bin", "save_pretrained");
-    Files.delete(folder.resolve("pytorch_model.bin"));
+    Path pickle = folder.resolve("pytorch_model.bin");
+    for (final String name : new String[] {"pytorch_model.bin", "best.pt", "model.pkl"}) {
+      pickle = Files.move(pickle, folder.resolve(name));
+      Cases.refused(() -> read(folder), name, "save_pretrained", "safetensors/convert");
+      final String file = pickle.toString();
+      Cases.refused(() -> Models.open(file, Models.Options.DEFAULT), name, "save_pretrained");
+    }
+    Files.delete(pickle);
     Cases.refused(() -> read(folder), "model.safetensors");
     Cases.refused(() -> read(temp.resolve("none")), "none");
     Files.delete(folder.resolve("config.json"));

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -173,5 +174,23 @@ class HuggingFaceTokenizerTest {
     load("wordpiece-cased");
     assertEquals("true", System.getProperty("ai.djl.offline"));
     assertEquals("true", System.getProperty("OPT_OUT_TRACKING"));
+  }
+
+  /** The library would end the process at the first, and complain in the middle of a run later. */
+  @Test
+  void filesThatFailOnlyWhenATextComesAreRefusedAtOnce() throws IOException {
+    final Path file = Cases.folder("tokenizers/wordpiece-uncased").resolve("tokenizer.json");
+    final JsonNode json = Cases.json(file);
+    final var piece = (ObjectNode) json.path("post_processor").path("pair").get(0);
+    ((ObjectNode) piece.path("SpecialToken")).put("id", "[GONE]");
+    Cases.refused(
+        () -> new HuggingFaceTokenizer("t.json", bytes(json)), "t.json", "'[GONE]'", "'pair'");
+    final JsonNode unknown = Cases.json(file);
+    ((ObjectNode) unknown.path("model")).put("unk_token", "[NONE]");
+    Cases.refused(() -> new HuggingFaceTokenizer("t.json", bytes(unknown)), "t.json", "UNK");
+  }
+
+  private static byte[] bytes(JsonNode json) {
+    return json.toString().getBytes(StandardCharsets.UTF_8);
   }
 }
