@@ -150,7 +150,7 @@ final class OnnxBert {
         problems.add(
             "missing: 'embeddings."
                 + table
-                + "_embeddings.weight', as a stored table that a Gather takes rows of; is it a"
+                + "_embeddings.weight', as a stored table that a Gather or Slice takes rows of; is it a"
                 + " BERT encoder, exported for any batch and length?");
       } else if (norm.isPresent() && !rowsBehind(norm.get().input()).contains(lookup)) {
         problems.add(

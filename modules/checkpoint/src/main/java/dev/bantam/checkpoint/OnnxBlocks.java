@@ -70,6 +70,7 @@ final class OnnxBlocks {
         case "LayerNormalization" -> layerNormalization(node);
         case "Sqrt" -> takenApart(node);
         case "Gather" -> gather(node);
+        case "Slice" -> firstRows(node);
         default -> {
           // of no interest by itself
         }
@@ -208,17 +209,37 @@ final class OnnxBlocks {
   }
 
   private void gather(Onnx.NodeProto node) {
+    if (node.getInputCount() == 2 && number(node, "axis", 0) == 0) {
+      lookup(node, node.getInput(1));
+    }
+  }
+
+  /** Rows from the first on, up to a number known when the graph runs. */
+  private void firstRows(Onnx.NodeProto node) {
+    final boolean rows =
+        node.getInputCount() == 4
+            && isZero(node.getInput(1))
+            && isZero(node.getInput(3))
+            && graph.smallValue(node.getInput(2)).isEmpty();
+    if (rows) {
+      lookup(node, node.getInput(2));
+    }
+  }
+
+  private boolean isZero(String value) {
+    return graph.smallValue(value).filter(v -> v.length == 1 && v[0] == 0).isPresent();
+  }
+
+  private void lookup(Onnx.NodeProto node, String index) {
     final Optional<Stored> table = input(node, 0).flatMap(this::stored);
     if (table.isPresent()
         && !table.get().flipped
         && table.get().tensor.isFloat()
-        && table.get().tensor.shape().length == 2
-        && node.getInputCount() == 2
-        && number(node, "axis", 0) == 0) {
+        && table.get().tensor.shape().length == 2) {
       final List<String> names = new ArrayList<>();
       graph.aliases(node.getInput(0)).stream().map(OnnxBlocks::withoutEnding).forEach(names::add);
       names.add(nodeRule(node));
-      lookups.add(new Lookup(table.get().tensor, names, node.getInput(1), node.getOutput(0)));
+      lookups.add(new Lookup(table.get().tensor, names, index, node.getOutput(0)));
     }
   }
 

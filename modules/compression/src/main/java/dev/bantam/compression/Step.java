@@ -13,6 +13,14 @@ public interface Step {
   List<StepProblem> check(Map<String, long[]> shapes);
 
   /**
+   * Whether the step learns from labels: trains, or takes gradients of the loss. Such a step is
+   * refused for tasks that have none; {@link StepResources#task} says which head there is.
+   */
+  default boolean needsLabels() {
+    return false;
+  }
+
+  /**
    * What the step will do, as far as the shapes tell; for plans.
    *
    * @param shapes as for {@link #check}, which found nothing

@@ -5,6 +5,8 @@ import dev.bantam.data.Task;
 import dev.bantam.data.TokenizedExample;
 import dev.bantam.model.Batch;
 import dev.bantam.model.Model;
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
 import dev.bantam.tensor.Workers;
 import java.nio.file.Path;
 import java.util.List;
@@ -48,7 +50,10 @@ public interface StepResources {
   /** A folder of this cell, kept if the process dies and emptied when the cell is done. */
   Path workFolder();
 
-  /** For work on weights alone: everything else is refused with an IllegalStateException. */
+  /**
+   * For work on weights alone: a step that asks for anything else gets a {@link BantamException}
+   * (usage) that tells the user to name a task.
+   */
   static StepResources weightsOnly(Workers workers) {
     return new WeightsOnly(workers);
   }
@@ -72,17 +77,17 @@ public interface StepResources {
 
     @Override
     public List<TokenizedExample> train() {
-      throw nothing("training rows");
+      throw nothing("task's training rows");
     }
 
     @Override
     public List<TokenizedExample> tune() {
-      throw nothing("tune rows");
+      throw nothing("task's tune rows");
     }
 
     @Override
     public Map<String, INDArray> dense() {
-      throw nothing("uncompressed weights");
+      throw nothing("copy of the uncompressed weights");
     }
 
     @Override
@@ -90,8 +95,13 @@ public interface StepResources {
       throw nothing("work folder");
     }
 
-    private static IllegalStateException nothing(String what) {
-      return new IllegalStateException("Work on weights alone has no " + what);
+    private static BantamException nothing(String what) {
+      return new BantamException(
+          ExitCode.USAGE,
+          "A step needs a "
+              + what
+              + ", and there are only the model's weights. Name the data with --task, or use the"
+              + " step in an experiment.");
     }
   }
 }

@@ -3,16 +3,19 @@ package dev.bantam.data;
 import java.util.Objects;
 
 /**
- * One labelled text or pair of texts.
+ * One text or pair of texts, labelled or not.
  *
  * @param text the text, or the first of the pair; not blank
  * @param pair the second text, or the empty string where there is none
  * @param label class index; for a multi-label task the set of classes, class i being bit i; -1 for
- *     regression
+ *     regression, {@link #UNLABELLED} where there is none
  * @param target the number that a regression should give; NaN for the other kinds, so that a mix-up
  *     cannot go unseen
  */
 public record Example(String text, String pair, int label, double target) {
+  /** The label of an example that has neither label nor target. */
+  public static final int UNLABELLED = -2;
+
   public Example {
     Objects.requireNonNull(text, "text");
     Objects.requireNonNull(pair, "pair");
@@ -43,6 +46,16 @@ public record Example(String text, String pair, int label, double target) {
   /** A pair of texts that should give {@code target}. */
   public static Example scored(String text, String pair, double target) {
     return new Example(text, pair, -1, target);
+  }
+
+  /** A single text without label. */
+  public static Example unlabelled(String text) {
+    return new Example(text, "", UNLABELLED, Double.NaN);
+  }
+
+  /** A pair of texts without label. */
+  public static Example unlabelled(String text, String pair) {
+    return new Example(text, pair, UNLABELLED, Double.NaN);
   }
 
   /** Whether there is a second text. */

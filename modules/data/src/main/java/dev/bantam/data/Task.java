@@ -2,9 +2,12 @@ package dev.bantam.data;
 
 import dev.bantam.checkpoint.Head;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /** A data set with what a model should say about it. */
 public final class Task {
@@ -28,7 +31,7 @@ public final class Task {
    *
    * @param name name in reports
    * @param labels name of each class in the order of the label numbers; for regression one entry,
-   *     the name of the number
+   *     the name of the number; empty for kinds without labels
    * @param metric the metric that summaries show, one of {@link TaskKind#metrics()}
    * @param trainFile all examples of the training file
    * @param test examples never looked at while developing; empty if there are none
@@ -80,7 +83,7 @@ public final class Task {
     return pair;
   }
 
-  /** Name of each class in order; the name of the number for regression. */
+  /** Name of each class in order; the name of the number for regression; empty without labels. */
   public List<String> labels() {
     return labels;
   }
@@ -95,9 +98,39 @@ public final class Task {
     return provenance;
   }
 
-  /** The head that a model needs for this task. */
-  public Head head() {
-    return new Head(kind.head(), labels);
+  /** The head that a model needs for this task; empty if it has no labels. */
+  public Optional<Head> head() {
+    return kind.head().map(k -> new Head(k, labels));
+  }
+
+  /**
+   * The head that a model is trained with.
+   *
+   * @throws BantamException ({@link ExitCode#BAD_FILE}) if the task has no labels to train on
+   */
+  public Head requireHead() {
+    return head().orElseThrow(() -> new BantamException(ExitCode.BAD_FILE, withoutLabels()));
+  }
+
+  /** Why nothing can be trained on a task without labels, and what to do; a sentence or two. */
+  public String withoutLabels() {
+    return "The task '"
+        + name
+        + "' has no labels, so nothing can be trained on it. Take a task with labels, such as"
+        + " wordnet-supersense.";
+  }
+
+  /**
+   * What a model is given of some examples: the examples themselves, or, where the texts of a pair
+   * are read one by one ({@link TaskKind#RETRIEVAL}), first and second text of each, one behind the
+   * other.
+   */
+  public List<Example> inputs(List<Example> examples) {
+    return kind != TaskKind.RETRIEVAL
+        ? examples
+        : examples.stream()
+            .flatMap(e -> Stream.of(Example.unlabelled(e.text()), Example.unlabelled(e.pair())))
+            .toList();
   }
 
   /** The examples of a split in file order; unmodifiable. */
@@ -131,6 +164,7 @@ public final class Task {
           case CLASSIFICATION -> n >= 2;
           case MULTI_LABEL -> n >= 1 && n <= MAX_MULTI_LABEL_CLASSES;
           case REGRESSION -> n == 1;
+          case RETRIEVAL, EMBED -> n == 0;
         };
     if (!fits || labels.stream().distinct().count() != n) {
       throw new IllegalArgumentException("Task '" + name + "' (" + kind + ") has labels " + labels);
@@ -169,6 +203,8 @@ public final class Task {
           case CLASSIFICATION -> e.label() >= 0 && e.label() < labels.size();
           case MULTI_LABEL -> e.label() >= 0 && (long) e.label() < 1L << labels.size();
           case REGRESSION -> e.label() == -1 && Double.isFinite(e.target());
+          case RETRIEVAL -> e.label() == Example.UNLABELLED && e.isPair();
+          case EMBED -> e.label() == Example.UNLABELLED && !e.isPair();
         };
     if (!labelFits || e.isPair() != pair) {
       throw new IllegalArgumentException(

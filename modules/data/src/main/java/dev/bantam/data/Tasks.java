@@ -12,7 +12,12 @@ public final class Tasks {
               WordnetSupersense.NAME,
               "which of 14 kinds of thing a dictionary definition describes",
               WordnetSupersense.ARTIFACT,
-              WordnetSupersense::open));
+              WordnetSupersense::open),
+          new NamedTask(
+              WordnetRetrieval.NAME,
+              "to find the definition that an example sentence belongs to; no labels",
+              WordnetRetrieval.ARTIFACT,
+              WordnetRetrieval::open));
 
   private Tasks() {}
 
@@ -39,7 +44,7 @@ public final class Tasks {
                         + "'."
                         + KnownNames.hint(name, ALL.stream().map(NamedTask::name).toList())
                         + " Your own data go in as {train: a.tsv, dev: b.tsv, text: [column],"
-                        + " label: column}."));
+                        + " label: column}, or, without labels, as {embed: texts.txt}."));
   }
 
   /** Finds a task and opens it. */

@@ -41,7 +41,7 @@ class TaskTest {
     assertTrue(tune.size() > 150 && tune.size() < 250, "about a tenth, was " + tune.size());
     assertEquals(List.of(), task.examples(Split.TEST));
     assertFalse(task.isPair());
-    assertEquals(new Head(Head.Kind.SINGLE_LABEL, List.of("a", "b")), task.head());
+    assertEquals(new Head(Head.Kind.SINGLE_LABEL, List.of("a", "b")), task.head().orElseThrow());
   }
 
   @Test
@@ -130,6 +130,31 @@ class TaskTest {
     assertThrows(
         IllegalArgumentException.class,
         () -> task(TaskKind.CLASSIFICATION, List.of("a", "b"), mixed));
+  }
+
+  @Test
+  void kindsWithoutLabelsTakeExamplesWithoutLabels() {
+    final List<Example> single = List.of(Example.unlabelled("text 1"));
+    final List<Example> pairs = List.of(Example.unlabelled("text 1", "and 2"));
+    assertTrue(task(TaskKind.EMBED, List.of(), single).head().isEmpty());
+    assertTrue(task(TaskKind.RETRIEVAL, List.of(), pairs).isPair());
+    for (TaskKind kind : List.of(TaskKind.EMBED, TaskKind.RETRIEVAL)) {
+      final List<Example> other = kind == TaskKind.EMBED ? pairs : single;
+      final List<Example> labelled = List.of(Example.labelled("text 1", "and 2", 0));
+      assertThrows(IllegalArgumentException.class, () -> task(kind, List.of(), other));
+      assertThrows(IllegalArgumentException.class, () -> task(kind, List.of(), labelled));
+      assertThrows(IllegalArgumentException.class, () -> task(kind, List.of("a"), single));
+    }
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> task(TaskKind.CLASSIFICATION, List.of("a", "b"), single));
+    assertThrows(
+        IllegalArgumentException.class, () -> task(TaskKind.REGRESSION, List.of("x"), single));
+    final BantamException e =
+        assertThrows(
+            BantamException.class, () -> task(TaskKind.EMBED, List.of(), single).requireHead());
+    assertEquals(ExitCode.BAD_FILE, e.exitCode());
+    assertTrue(e.getMessage().contains("has no labels"), e.getMessage());
   }
 
   @Test

@@ -28,7 +28,7 @@ class TasksTest {
   void aNameFarFromAllGetsTheList() {
     final String message =
         assertThrows(BantamException.class, () -> Tasks.find("sst2")).getMessage();
-    assertTrue(message.contains("There are: wordnet-supersense."), message);
+    assertTrue(message.contains("There are: wordnet-supersense, wordnet-retrieval."), message);
     assertTrue(!message.contains("Did you mean"), message);
   }
 

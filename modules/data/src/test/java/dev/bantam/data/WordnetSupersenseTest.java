@@ -178,7 +178,7 @@ class WordnetSupersenseTest {
         "no quotes at all|no quotes at all"
       })
   void definitionEndsWhereTheExamplesBegin(String gloss, String definition) {
-    assertEquals(definition, WordnetSupersense.definition(gloss));
+    assertEquals(definition, new WordnetFiles.Synset(3, gloss).definition());
   }
 
   @ParameterizedTest

@@ -1,8 +1,14 @@
 package dev.bantam.export;
 
-import dev.bantam.checkpoint.Tokenizer;
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.Encoding;
+import dev.bantam.export.onnx.OnnxInterpreter;
+import dev.bantam.export.onnx.OnnxOutput;
+import dev.bantam.export.onnx.PaddedBatch;
 import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -12,9 +18,10 @@ import java.util.List;
  * @param inputs number of texts compared
  * @param largest largest absolute difference of an output
  * @param mean mean absolute difference over all outputs
+ * @param relative Euclidean norm of the differences over that of the outputs before
  * @param flips texts whose largest output is another one; 0 for models without a head
  */
-public record ExportCheck(int inputs, double largest, double mean, int flips) {
+public record ExportCheck(int inputs, double largest, double mean, double relative, int flips) {
   private static final List<String> TEXTS =
       List.of(
           "a small domestic fowl that is kept for its eggs",
@@ -32,31 +39,88 @@ public record ExportCheck(int inputs, double largest, double mean, int flips) {
           "the quality of being relative and having significance only in relation to something"
               + " else");
 
-  /** Compares two encoders of the same shape: logits if they have a head, else sentence vectors. */
-  public static ExportCheck compare(
-      EncoderModel exported, EncoderModel readBack, Tokenizer tokenizer, int maxLength) {
-    final Batch batch =
-        Batch.of(TEXTS.stream().map(text -> tokenizer.encode(text, maxLength)).toList());
+  /**
+   * Compares two encoders of the same shape: logits if they have a head, else sentence vectors.
+   *
+   * @param like tokenizer and longest input
+   */
+  public static ExportCheck compare(EncoderModel exported, EncoderModel readBack, Checkpoint like) {
+    final Batch batch = Batch.of(texts(like));
     final boolean logits = exported.head().isPresent();
-    final float[] before = logits ? exported.outputs(batch).values() : exported.embed(batch, true);
-    final float[] after = logits ? readBack.outputs(batch).values() : readBack.embed(batch, true);
+    return logits
+        ? of(exported.outputs(batch).values(), readBack.outputs(batch).values(), true)
+        : of(exported.embed(batch, true), readBack.embed(batch, true), false);
+  }
+
+  /**
+   * Compares an encoder with an ONNX file, which is read and computed.
+   *
+   * @param like the description that the file was written from
+   * @param output what the file gives
+   */
+  public static ExportCheck compare(
+      EncoderModel exported, Checkpoint like, OnnxOutput output, Path file) {
+    final List<Encoding> texts = texts(like);
+    final PaddedBatch padded = new PaddedBatch(texts, like.architecture().padTokenId());
+    final float[] after =
+        new OnnxInterpreter(file).run(padded.inputs(like.signature()), texts.size());
+    final Batch batch = Batch.of(texts);
+    return switch (output) {
+      case TOKENS -> of(exported.encode(batch), padded.withoutPadding(after), false);
+      case SENTENCE -> of(exported.embed(batch, like.normalize()), after, false);
+      case LOGITS -> of(exported.outputs(batch).values(), after, true);
+    };
+  }
+
+  /** The texts as tokens; of a model without a tokenizer, as many rows of arbitrary ones. */
+  private static List<Encoding> texts(Checkpoint like) {
+    if (like.tokenizer().isPresent()) {
+      return TEXTS.stream()
+          .map(text -> like.tokenizer().get().encode(text, like.maxLength()))
+          .toList();
+    }
+    final int vocabulary = like.architecture().vocabularySize();
+    final List<Encoding> rows = new ArrayList<>();
+    for (int row = 0; row < TEXTS.size(); row++) {
+      final int[] ids = new int[Math.min(like.maxLength(), 2 * row + 1)];
+      for (int i = 0; i < ids.length; i++) {
+        ids[i] = (int) ((row * 104_729L + i * 7_919L) % vocabulary);
+      }
+      rows.add(new Encoding(ids, new int[ids.length]));
+    }
+    return rows;
+  }
+
+  private static ExportCheck of(float[] before, float[] after, boolean logits) {
+    if (before.length != after.length) {
+      throw new IllegalStateException(
+          "The exported file gives " + after.length + " numbers instead of " + before.length);
+    }
     final int columns = before.length / TEXTS.size();
     double largest = 0;
     double sum = 0;
-    int flips = 0;
-    for (int row = 0; row < TEXTS.size(); row++) {
-      int best = 0;
-      int bestAfter = 0;
-      for (int c = 0; c < columns; c++) {
-        final int i = row * columns + c;
-        final double difference = Math.abs((double) before[i] - after[i]);
-        largest = Math.max(largest, difference); // NaN if one is
-        sum += difference;
-        best = before[i] > before[row * columns + best] ? c : best;
-        bestAfter = after[i] > after[row * columns + bestAfter] ? c : bestAfter;
-      }
-      flips += logits && best != bestAfter ? 1 : 0;
+    double squares = 0;
+    double size = 0;
+    for (int i = 0; i < before.length; i++) {
+      final double difference = Math.abs((double) before[i] - after[i]);
+      largest = Math.max(largest, difference); // NaN if one is
+      sum += difference;
+      squares += difference * difference;
+      size += (double) before[i] * before[i];
     }
-    return new ExportCheck(TEXTS.size(), largest, sum / before.length, flips);
+    int flips = 0;
+    for (int row = 0; logits && row < TEXTS.size(); row++) {
+      flips += best(before, row, columns) == best(after, row, columns) ? 0 : 1;
+    }
+    final double relative = squares == 0 ? 0 : Math.sqrt(squares / size);
+    return new ExportCheck(TEXTS.size(), largest, sum / before.length, relative, flips);
+  }
+
+  private static int best(float[] outputs, int row, int columns) {
+    int best = 0;
+    for (int c = 0; c < columns; c++) {
+      best = outputs[row * columns + c] > outputs[row * columns + best] ? c : best;
+    }
+    return best;
   }
 }

@@ -66,7 +66,8 @@ public final class ModelFolder {
     }
   }
 
-  private static void describe(Path folder, Checkpoint like, String card) {
+  /** Writes the files of a model beside its weights into an existing folder. */
+  public static void describe(Path folder, Checkpoint like, String card) {
     HuggingFaceFiles.write(folder, like);
     AtomicFiles.write(folder.resolve(CARD), card);
   }

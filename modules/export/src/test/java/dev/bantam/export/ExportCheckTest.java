@@ -38,11 +38,7 @@ class ExportCheckTest {
   }
 
   private ExportCheck check(Checkpoint model, Map<String, INDArray> changed) {
-    return ExportCheck.compare(
-        encoder(model, model.parameters()),
-        encoder(model, changed),
-        model.tokenizer().orElseThrow(),
-        model.maxLength());
+    return ExportCheck.compare(encoder(model, model.parameters()), encoder(model, changed), model);
   }
 
   @Test

@@ -5,11 +5,9 @@ import dev.bantam.data.Task;
 import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.runner.run.Sources;
 import dev.bantam.runner.run.Tasked;
-import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
 import dev.bantam.tensor.Workers;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.OptionalInt;
@@ -68,18 +66,8 @@ final class FinetuneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (Files.exists(output) && !force) {
-      throw new BantamException(
-          ExitCode.USAGE,
-          output + " exists already. Choose another folder, or replace it with --force.");
-    }
-    if (Files.exists(output) && !isReplaceable(output)) {
-      throw new BantamException(
-          ExitCode.USAGE,
-          output
-              + " is not a model folder, and --force replaces nothing else. Choose another"
-              + " folder.");
-    }
+    final NewFolder folder = new NewFolder(output, force);
+    folder.check();
     final FinetuneSettings settings = settings();
     final Checkpoint checkpoint =
         new Sources(Path.of(""), common.progress(), common.offline()).model(model);
@@ -91,44 +79,16 @@ final class FinetuneCommand implements Callable<Integer> {
       return 0;
     }
     try (Workers workers = new Workers(common.threads())) {
-      final Path temporary = AtomicFiles.temporary(output.toAbsolutePath());
-      AtomicFiles.createFolders(temporary);
-      try {
-        Tasked.finetune(checkpoint, opened, settings, seed, temporary, workers, common.progress())
-            .forEach(
-                (metric, value) ->
-                    System.out.printf(Locale.ROOT, "dev %s %.6f%n", metric.id(), value));
-        replace(temporary);
-      } finally {
-        AtomicFiles.delete(temporary);
-      }
+      folder.write(
+          temporary ->
+              Tasked.finetune(
+                      checkpoint, opened, settings, seed, temporary, workers, common.progress())
+                  .forEach(
+                      (metric, value) ->
+                          System.out.printf(Locale.ROOT, "dev %s %.6f%n", metric.id(), value)));
     }
     System.out.println("Written: " + output);
     return 0;
-  }
-
-  /** The old folder goes only when the new one has taken its name. */
-  private void replace(Path temporary) {
-    if (!Files.exists(output)) {
-      AtomicFiles.move(temporary, output);
-      return;
-    }
-    final Path old = AtomicFiles.temporary(output.toAbsolutePath());
-    AtomicFiles.move(output, old);
-    AtomicFiles.move(temporary, output);
-    AtomicFiles.delete(old);
-  }
-
-  /** What --force may delete: an empty folder, or a model's. */
-  private static boolean isReplaceable(Path folder) {
-    if (!Files.isDirectory(folder)) {
-      return false;
-    }
-    final String[] content = folder.toFile().list();
-    return content != null
-        && (content.length == 0
-            || (Files.isRegularFile(folder.resolve("config.json"))
-                && Files.isRegularFile(folder.resolve("model.safetensors"))));
   }
 
   private FinetuneSettings settings() {

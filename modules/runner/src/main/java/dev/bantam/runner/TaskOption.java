@@ -10,15 +10,19 @@ import picocli.CommandLine.Option;
 
 /** The task that a command works on. */
 final class TaskOption {
-  @Option(
-      names = "--task",
-      required = true,
-      paramLabel = "T",
-      description = "A named task, or a YAML file that holds what stands under 'task:'.")
+  static final String DESCRIPTION =
+      "A named task, or a YAML file that holds what stands under 'task:'.";
+
+  @Option(names = "--task", required = true, paramLabel = "T", description = DESCRIPTION)
   private String task;
 
   /** Opens the task; file names in a task file are relative to it. */
   Task open(Common common) {
+    return open(task, common);
+  }
+
+  /** Opens the task that an argument of {@code --task} names. */
+  static Task open(String task, Common common) {
     final TaskSpec spec = TaskArgument.parse(task, new StepCatalogue().tasks());
     final Path base =
         spec instanceof TaskSpec.Named || Path.of(task).getParent() == null

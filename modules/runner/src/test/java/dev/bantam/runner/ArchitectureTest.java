@@ -1,6 +1,7 @@
 package dev.bantam.runner;
 
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -59,7 +60,8 @@ class ArchitectureTest {
           "mixedprecision",
           "export",
           "report",
-          "runner");
+          "runner",
+          "reader");
 
   private static final JavaClasses PRODUCT =
       new ClassFileImporter()
@@ -77,6 +79,7 @@ class ArchitectureTest {
     allowed.put("report", Set.of("tensor"));
     allowed.put("runner", new LinkedHashSet<>(allowed.keySet()));
     allowed.put("benchmarks", new LinkedHashSet<>(allowed.keySet())); // and nobody knows it
+    allowed.put("reader", Set.of()); // nor this: a second reading of the same documents
     return allowed;
   }
 
@@ -103,6 +106,14 @@ class ArchitectureTest {
                     .allowEmptyShould(true));
           }
         });
+    rules.put(
+        "the reader needs nothing but the JDK",
+        classes()
+            .that()
+            .resideInAPackage(root + ".reader..")
+            .should()
+            .onlyDependOnClassesThat()
+            .resideInAnyPackage("java..", root + ".reader.."));
     rules.put(
         "packages have no cycles",
         slices().matching(root + ".(**)").should().beFreeOfCycles().allowEmptyShould(false));
@@ -144,7 +155,7 @@ class ArchitectureTest {
         .filter(
             rule ->
                 !rule.getKey().endsWith("before it")
-                    || Stream.of("tensor", "pruning", "report", "runner")
+                    || Stream.of("tensor", "pruning", "report", "runner", "reader")
                         .anyMatch(module -> rule.getKey().startsWith(module)))
         .map(
             rule ->

@@ -1,8 +1,9 @@
 package dev.bantam.tensor;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
@@ -39,14 +40,25 @@ public final class AtomicFiles {
 
   /** Writes bytes, replacing a file of the same name. */
   public static void write(Path file, byte[] bytes) {
+    write(file, out -> out.write(bytes));
+  }
+
+  /** Writes a file's content to a stream. */
+  @FunctionalInterface
+  public interface Content {
+    /** Writes all of it; the stream is closed by the caller. */
+    void to(OutputStream out) throws IOException;
+  }
+
+  /** Writes content that need not lie in one array, replacing a file of the same name. */
+  public static void write(Path file, Content content) {
     final Path temporary = temporary(file);
     try {
       try (FileChannel channel =
-          FileChannel.open(temporary, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW)) {
-        final ByteBuffer buffer = ByteBuffer.wrap(bytes);
-        while (buffer.hasRemaining()) {
-          channel.write(buffer);
-        }
+              FileChannel.open(temporary, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
+          OutputStream out = Channels.newOutputStream(channel)) {
+        content.to(out);
+        out.flush();
         channel.force(true);
       }
       rename(temporary, file);

@@ -3,19 +3,26 @@ package dev.bantam.training;
 import dev.bantam.checkpoint.Head;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.data.Batches;
+import dev.bantam.data.Fidelity;
 import dev.bantam.data.LabelledBatch;
 import dev.bantam.data.Metric;
+import dev.bantam.data.Retrieval;
 import dev.bantam.data.Score;
 import dev.bantam.data.Scores;
+import dev.bantam.data.SentenceVectors;
 import dev.bantam.data.Task;
 import dev.bantam.data.TokenizedExample;
 import dev.bantam.model.Batch;
+import dev.bantam.model.EncoderModel;
 import dev.bantam.model.Model;
+import dev.bantam.tensor.Workers;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
-/** Runs a model over labelled examples, without dropout, and scores it. */
+/** Runs a model over the examples of a task, without dropout, and scores it. */
 public final class Evaluator {
   /** Tokens of a batch: enough to fill every core, small enough to stay in cache. */
   private static final int TOKENS = 4096;
@@ -27,8 +34,9 @@ public final class Evaluator {
   /**
    * The result of an evaluation.
    *
-   * @param metrics values by metric, {@link Metric#LOSS} included
-   * @param logits head outputs in the order of the examples, [examples, columns]
+   * @param metrics values by metric, {@link Metric#LOSS} included where there are labels
+   * @param logits head outputs in the order of the examples, [examples, columns]; none for a task
+   *     without labels
    */
   @SuppressWarnings("ArrayRecordComponent") // a result handed over, not kept
   public record Evaluation(Map<Metric, Double> metrics, float[] logits, int columns) {
@@ -67,7 +75,7 @@ public final class Evaluator {
   }
 
   /**
-   * Scores a model on the examples of a task.
+   * Scores a model on examples of a task with labels.
    *
    * @param what shown by the progress bar, e.g. "dense on dev"
    */
@@ -77,17 +85,85 @@ public final class Evaluator {
       List<TokenizedExample> examples,
       String what,
       Progress progress) {
+    final Head.Kind kind = task.requireHead().kind();
     final int columns = task.labels().size();
     final float[] logits;
     try (Progress.Bar bar = progress.start(what, examples.size(), "examples")) {
       logits = logits(model, examples, columns, bar);
     }
-    final Map<Metric, Double> metrics = new EnumMap<>(Metric.class);
-    for (Score score : scores(task.kind().head(), examples, logits, columns)) {
-      metrics.put(score.metric(), score.value());
-    }
-    metrics.put(Metric.LOSS, loss(task, examples, logits, columns));
+    final Map<Metric, Double> metrics = values(scores(kind, examples, logits, columns));
+    metrics.put(Metric.LOSS, loss(kind, examples, logits, columns));
     return new Evaluation(metrics, logits, columns);
+  }
+
+  /**
+   * Scores an encoder on a task of any kind: its head where the task has labels, its sentence
+   * vectors where it has none. If these are no finite numbers, neither are the metrics.
+   *
+   * @param inputs the tokenized {@link Task#inputs} of the examples
+   * @param dense what the dense model makes of the same inputs; asked for {@link
+   *     dev.bantam.data.TaskKind#EMBED} alone
+   * @param what shown by the progress bar, e.g. "dense on dev"
+   */
+  public static Evaluation evaluate(
+      EncoderModel model,
+      Task task,
+      List<TokenizedExample> inputs,
+      Supplier<Fidelity> dense,
+      Workers workers,
+      String what,
+      Progress progress) {
+    return switch (task.kind()) {
+      case CLASSIFICATION, MULTI_LABEL, REGRESSION -> evaluate(model, task, inputs, what, progress);
+      case RETRIEVAL ->
+          scored(
+              task,
+              vectors(model, inputs, what, progress),
+              vectors -> Retrieval.scores(vectors, workers));
+      case EMBED ->
+          scored(
+              task,
+              vectors(model, inputs, what, progress),
+              vectors -> dense.get().scores(vectors, workers));
+    };
+  }
+
+  /** Sentence vectors, with the model's own pooling, in the order of the inputs. */
+  @SuppressWarnings("try") // the scope is what counts, not the variable
+  public static SentenceVectors vectors(
+      EncoderModel model, List<TokenizedExample> inputs, String what, Progress progress) {
+    final int width = model.architecture().hiddenSize();
+    final float[] vectors = new float[Math.multiplyExact(inputs.size(), width)];
+    try (Progress.Bar bar = progress.start(what, inputs.size(), "texts");
+        Model.Frozen frozen = model.freeze()) {
+      for (LabelledBatch labelled : batches(inputs)) {
+        final float[] some = model.embed(labelled.batch(), false);
+        final int[] rows = labelled.rows();
+        for (int r = 0; r < rows.length; r++) {
+          System.arraycopy(some, r * width, vectors, rows[r] * width, width);
+        }
+        bar.advance(rows.length);
+      }
+    }
+    return SentenceVectors.of(vectors, width);
+  }
+
+  private static Evaluation scored(
+      Task task, SentenceVectors vectors, Function<SentenceVectors, List<Score>> scoring) {
+    final Map<Metric, Double> metrics;
+    if (vectors.areFinite()) {
+      metrics = values(scoring.apply(vectors));
+    } else {
+      metrics = new EnumMap<>(Metric.class);
+      task.kind().metrics().forEach(metric -> metrics.put(metric, Double.NaN));
+    }
+    return new Evaluation(metrics, new float[0], 0);
+  }
+
+  private static Map<Metric, Double> values(List<Score> scores) {
+    final Map<Metric, Double> values = new EnumMap<>(Metric.class);
+    scores.forEach(score -> values.put(score.metric(), score.value()));
+    return values;
   }
 
   private static List<Score> scores(
@@ -134,13 +210,13 @@ public final class Evaluator {
   }
 
   private static double loss(
-      Task task, List<TokenizedExample> examples, float[] logits, int columns) {
+      Head.Kind kind, List<TokenizedExample> examples, float[] logits, int columns) {
     final int[] labels = examples.stream().mapToInt(TokenizedExample::label).toArray();
     final float[] targets = new float[examples.size()];
     for (int i = 0; i < targets.length; i++) {
       targets[i] = (float) examples.get(i).target();
     }
-    return TaskLoss.of(task.kind().head(), labels, targets)
+    return TaskLoss.of(kind, labels, targets)
         .apply(logits, examples.size(), columns, new float[logits.length]);
   }
 }

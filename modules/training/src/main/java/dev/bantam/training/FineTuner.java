@@ -45,6 +45,7 @@ public final class FineTuner {
 
   private final EncoderModel model;
   private final Task task;
+  private final Head head;
   private final FineTuning settings;
   private final long seed;
   private final Workers workers;
@@ -93,6 +94,11 @@ public final class FineTuner {
       Map<String, INDArray> best,
       AdamW.State optimizer) {}
 
+  /**
+   * Prepares a training.
+   *
+   * @throws BantamException if the task has no labels, or a freeze pattern matches nothing
+   */
   public FineTuner(
       EncoderModel model,
       Task task,
@@ -102,6 +108,7 @@ public final class FineTuner {
       Progress progress) {
     this.model = model;
     this.task = task;
+    this.head = task.requireHead();
     this.settings = settings;
     this.seed = seed;
     this.workers = workers;
@@ -346,7 +353,7 @@ public final class FineTuner {
   }
 
   private Loss loss(LabelledBatch labelled, Optional<LogitDistillation> distillation) {
-    final Loss labels = TaskLoss.of(task.kind().head(), labelled.labels(), labelled.targets());
+    final Loss labels = TaskLoss.of(head.kind(), labelled.labels(), labelled.targets());
     return distillation.map(d -> d.loss(labels, labelled.rows())).orElse(labels);
   }
 

@@ -66,14 +66,17 @@ public final class ResolvedExperiment {
 
   /** The steps of a variant alone, as YAML in the same normal form; empty if it has none. */
   public static String steps(Variant<?> variant) {
-    return variant.steps().isEmpty()
-        ? ""
-        : YamlWriter.write(Mapping.of(new Entry("steps", resolvedSteps(variant))));
+    return steps(variant.steps());
   }
 
-  private static Sequence resolvedSteps(Variant<?> v) {
+  /** Steps with their defaults as a document; empty if there are none. */
+  public static String steps(List<? extends ParsedStep<?>> steps) {
+    return steps.isEmpty() ? "" : YamlWriter.write(Mapping.of(new Entry("steps", resolved(steps))));
+  }
+
+  private static Sequence resolved(List<? extends ParsedStep<?>> all) {
     final List<ResolvedValue> steps = new ArrayList<>();
-    v.steps().forEach(s -> steps.add(Mapping.of(new Entry(s.step(), s.settings()))));
+    all.forEach(s -> steps.add(Mapping.of(new Entry(s.step(), s.settings()))));
     return new Sequence(steps);
   }
 
@@ -97,7 +100,7 @@ public final class ResolvedExperiment {
     final List<Entry> entries = new ArrayList<>();
     entries.add(new Entry("name", new Text(v.name())));
     if (!v.steps().isEmpty()) {
-      entries.add(new Entry("steps", resolvedSteps(v)));
+      entries.add(new Entry("steps", resolved(v.steps())));
     }
     v.merge().ifPresent(m -> entries.add(new Entry("merge", m.settings())));
     entries.add(new Entry("seeds", Sequence.ofIntegers(v.seeds())));

@@ -37,7 +37,8 @@ public final class TaskArgument {
             + Suggestions.didYouMean(argument, named)
             + "Name one of "
             + String.join(", ", named)
-            + ", or give glue:sst2=DIR or a file that ends in .yaml.");
+            + ", or give glue:sst2=DIR or a file that ends in .yaml, with for example"
+            + " 'embed: texts.txt' in it.");
   }
 
   private static TaskSpec glue(String argument) {

@@ -84,7 +84,7 @@ final class TaskReader {
     } else if (s.has("conll")) {
       task = conll(s);
     } else if (s.has("embed")) {
-      task = new TaskSpec.Embed(s.text("embed", null));
+      task = embed(s);
     } else if (Stream.of("train", "dev", "text", "label").anyMatch(s::has)) {
       task = delimited(s);
     } else {
@@ -121,6 +121,11 @@ final class TaskReader {
     return metric;
   }
 
+  private TaskSpec embed(YamlSettings s) {
+    return new TaskSpec.Embed(
+        s.text("embed", null), s.value("train").flatMap(v -> s.asText("task.train", v)));
+  }
+
   private TaskSpec conll(YamlSettings s) {
     final YamlSettings files = s.mappingOrEmpty("conll");
     final YamlSettings columns = s.mappingOrEmpty("columns");
@@ -149,7 +154,10 @@ final class TaskReader {
                   entry("tag", ResolvedValue.Number.of(t.tagColumn())))));
     }
     final TaskSpec.Embed embed = (TaskSpec.Embed) Objects.requireNonNull(task, "task");
-    return ResolvedValue.Mapping.of(entry("embed", text(embed.file())));
+    final List<ResolvedValue.Entry> entries = new ArrayList<>();
+    entries.add(entry("embed", text(embed.file())));
+    embed.train().ifPresent(t -> entries.add(entry("train", text(t))));
+    return new ResolvedValue.Mapping(entries);
   }
 
   private static ResolvedValue delimited(TaskSpec.Delimited task) {

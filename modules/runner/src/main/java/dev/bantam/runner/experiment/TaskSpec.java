@@ -117,10 +117,12 @@ public sealed interface TaskSpec {
    * Embeddings compared with the dense model's; needs no labels.
    *
    * @param file one text a line
+   * @param train the texts for calibration, if they have a file of their own
    */
-  record Embed(String file) implements TaskSpec {
+  record Embed(String file, Optional<String> train) implements TaskSpec {
     public Embed {
       Objects.requireNonNull(file, "file");
+      Objects.requireNonNull(train, "train");
     }
 
     @Override
@@ -130,7 +132,7 @@ public sealed interface TaskSpec {
 
     @Override
     public TaskSpec withoutFolders() {
-      return new Embed(FileNames.last(file));
+      return new Embed(FileNames.last(file), train.map(FileNames::last));
     }
   }
 }

@@ -5,12 +5,15 @@ import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.Tokenizer;
 import dev.bantam.data.Example;
 import dev.bantam.data.Examples;
+import dev.bantam.data.Fidelity;
+import dev.bantam.data.SentenceVectors;
 import dev.bantam.data.Split;
 import dev.bantam.data.Tokenized;
 import dev.bantam.data.TokenizedExample;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.runner.experiment.Seeds;
+import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Workers;
 import dev.bantam.training.Evaluator;
@@ -39,6 +42,7 @@ final class Bench implements AutoCloseable {
   private final Tokenizer tokenizer;
   private final EncoderModel model;
   private final Map<Split, List<TokenizedExample>> evaluated = new EnumMap<>(Split.class);
+  private final Map<Split, Fidelity> dense = new EnumMap<>(Split.class);
 
   /**
    * @param subject its model has a tokenizer (checked before)
@@ -51,7 +55,7 @@ final class Bench implements AutoCloseable {
     this.model = withHead(copy(subject.model().parameters()), 0L);
   }
 
-  /** The checkpoint's weights as an encoder with the task's head; a fresh one if it has none. */
+  /** The checkpoint's weights as an encoder with the subject's head; a fresh one if it has none. */
   private EncoderModel withHead(Map<String, INDArray> weights, long seed) {
     final Checkpoint source = subject.model();
     if (subject.hasHead()) {
@@ -61,7 +65,7 @@ final class Bench implements AutoCloseable {
     final EncoderModel encoder =
         new EncoderModel(
             source.architecture(), Optional.empty(), source.pooling(), weights, workers);
-    return FineTuner.withNewHead(encoder, subject.task().head(), source.pooling(), seed);
+    return FineTuner.withNewHead(encoder, subject.task().requireHead(), source.pooling(), seed);
   }
 
   Subject subject() {
@@ -146,13 +150,13 @@ final class Bench implements AutoCloseable {
         .run(train(s.examples(), seed), split(Split.TUNE), Optional.empty(), resume);
   }
 
-  /** Training examples of a seed. */
+  /** Inputs of the training examples of a seed. */
   List<TokenizedExample> train(OptionalInt examples, long seed) {
     final List<Example> all = subject.task().examples(Split.TRAIN);
     return tokenize(examples.isPresent() ? Examples.select(all, examples.getAsInt(), seed) : all);
   }
 
-  /** The examples of a split that is evaluated, no more than the limit. */
+  /** Inputs of the examples of a split that is evaluated, no more than the limit. */
   List<TokenizedExample> split(Split split) {
     return evaluated.computeIfAbsent(
         split,
@@ -165,15 +169,48 @@ final class Bench implements AutoCloseable {
   private List<TokenizedExample> tokenize(List<Example> examples) {
     final ExecutorService executor = Executors.newFixedThreadPool(workers.threads());
     try {
-      return Tokenized.of(tokenizer, examples, subject.model().maxLength(), executor);
+      return Tokenized.of(
+          tokenizer, subject.task().inputs(examples), subject.model().maxLength(), executor);
     } finally {
       executor.shutdownNow();
     }
   }
 
+  /**
+   * What the dense model makes of a split. A task that asks for it has no labels, so the dense
+   * model of every seed is the source as it is: computed once, whatever the live model holds.
+   */
+  Fidelity dense(Split split) {
+    return dense.computeIfAbsent(split, this::ofSource);
+  }
+
+  /** Lets a split be compared with another model than the source. */
+  void compareWith(Split split, Fidelity other) {
+    dense.put(split, other);
+  }
+
+  private Fidelity ofSource(Split split) {
+    final String name = subject.model().name();
+    final SentenceVectors vectors;
+    try (EncoderModel source = encoder(subject.model().parameters())) {
+      vectors =
+          Evaluator.vectors(
+              source, split(split), "Vectors of " + name + " on " + split.id(), progress);
+    }
+    if (!vectors.areFinite()) {
+      throw BantamException.badInput(
+          "The sentence vectors of '"
+              + name
+              + "' are no finite numbers, so nothing can be compared with them. Its weights are"
+              + " damaged, or too large.");
+    }
+    return Fidelity.to(vectors, workers);
+  }
+
   /** Scores the live model. */
   Evaluation evaluate(Split split, String what) {
-    return Evaluator.evaluate(model, subject.task(), split(split), what, progress);
+    return Evaluator.evaluate(
+        model, subject.task(), split(split), () -> dense(split), workers, what, progress);
   }
 
   @Override

@@ -73,7 +73,7 @@ final class CellWork {
         || Files.isRegularFile(folder.resolve(FINETUNED));
   }
 
-  /** The fine-tuned model: trained unless it fits already, then evaluated. */
+  /** The dense model: trained unless it fits already or there are no labels, then evaluated. */
   CellRecord dense() {
     if (!Files.isRegularFile(folder.resolve(FINETUNED))) {
       finetune();
@@ -90,8 +90,7 @@ final class CellWork {
     final FinetuneSettings settings = experiment.finetune();
     final ObjectNode log = Json.object();
     final ObjectNode timings = Json.object();
-    final boolean train =
-        settings.when() == FinetuneSettings.When.ALWAYS || !cell.subject().hasHead();
+    final boolean train = cell.subject().isTrained(settings);
     log.put("finetuned", train);
     if (train) {
       final SavedTraining saved = new SavedTraining(folder.resolve(RESUME));
@@ -133,7 +132,11 @@ final class CellWork {
             bench.model().parameters(),
             Seeds.ofDraw(cell.seed(), cell.draw()),
             new BenchResources(
-                bench, experiment.finetune().examples(), cell.seed(), fineTuned, folder));
+                bench,
+                cell.subject().trainExamples(experiment.finetune()),
+                cell.seed(),
+                fineTuned,
+                folder));
     final List<StepLog> logs = new ArrayList<>();
     for (ParsedStep<Step> step : cell.variant().steps()) {
       progress.message(cell.name() + ": " + step.step() + " by " + step.method());
@@ -184,7 +187,7 @@ final class CellWork {
         new CellResult(
             cell.subject().task().metric().id(),
             metrics(evaluation),
-            bench.split(split).size(),
+            cell.subject().examples(split),
             stored.size(),
             stored.sparsity(),
             stored.bits(),

@@ -1,5 +1,6 @@
 package dev.bantam.runner.run;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Progress;
@@ -9,8 +10,10 @@ import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.report.CellRecord;
+import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.ResolvedExperiment;
 import dev.bantam.tensor.AtomicFiles;
+import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,13 +22,15 @@ import java.util.Map;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Exported models of a run: {@code exports/MODEL.TASK.VARIANT/safetensors}, of the first seed and
- * draw. Each is written under another name, read back, compared with the model of its cell on fixed
+ * Exported models of a run: {@code exports/MODEL.TASK.VARIANT/FORMAT}, of the first seed and draw.
+ * Each is written under another name, read back, compared with the model of its cell on fixed
  * inputs, and renamed.
  */
 final class Exports {
   static final String FOLDER = "exports";
   private static final String MANIFEST = "manifest.json";
+  private static final String WEIGHTS_HASH = "weights_sha256";
+  private static final String FILE_HASH = "file_sha256";
 
   private final Prepared prepared;
   private final Path run;
@@ -38,18 +43,25 @@ final class Exports {
   }
 
   /**
-   * Exports a finished cell, unless the same bytes have been exported already.
+   * Exports a finished cell, unless the same has been exported already.
    *
    * @param weights packed weights of the cell
    */
-  void safetensors(Cell cell, CellRecord dense, CellRecord record, Path weights, Workers workers) {
+  void export(
+      Cell cell,
+      CellRecord dense,
+      CellRecord record,
+      Path weights,
+      ExportFormat format,
+      Workers workers) {
     final String sha256 = record.result().orElseThrow().size().sha256();
     final Path target =
         run.resolve(FOLDER)
             .resolve(cell.name().replaceAll("\\.s" + cell.seed() + "(d[0-9]+)?$", ""))
-            .resolve("safetensors");
+            .resolve(ExportFormats.id(format));
     final String card =
-        ModelCard.text(cell.subject(), dense, record, ResolvedExperiment.steps(cell.variant()));
+        ModelCard.text(
+            cell.subject(), dense, record, ResolvedExperiment.steps(cell.variant()), format);
     if (holds(target, sha256, card)) {
       return;
     }
@@ -58,9 +70,20 @@ final class Exports {
     AtomicFiles.createFolders(temporary);
     try {
       final Checkpoint source = cell.subject().withTaskHead();
-      ModelFolder.copy(temporary, source, weights, card);
-      final ExportCheck check = check(cell, source, weights, temporary, workers);
-      Json.write(temporary.resolve(MANIFEST), manifest(cell, sha256, check));
+      final ObjectNode manifest = manifest(cell, sha256, format);
+      if (format == ExportFormat.SAFETENSORS) {
+        ModelFolder.copy(temporary, source, weights, card);
+        OnnxExport.describe(check(cell, source, weights, temporary, workers), manifest);
+        manifest.put(FILE_HASH, sha256);
+      } else {
+        ModelFolder.describe(temporary, source, card);
+        final Path file = temporary.resolve(OnnxExport.FILE);
+        OnnxExport.of(ExportFormats.onnx(format))
+            .write(source, PackedFile.read(weights), file, workers)
+            .describe(manifest);
+        manifest.put(FILE_HASH, SafetensorsFile.sha256(file));
+      }
+      Json.write(temporary.resolve(MANIFEST), manifest);
       AtomicFiles.discard(target);
       AtomicFiles.move(temporary, target);
     } finally {
@@ -70,14 +93,20 @@ final class Exports {
 
   /** Whether a folder is a finished export of these weights with this card. */
   private static boolean holds(Path target, String sha256, String card) {
-    final Path weights = target.resolve(ModelFolder.WEIGHTS);
+    final Path manifest = target.resolve(MANIFEST);
     try {
-      return Files.isRegularFile(target.resolve(MANIFEST))
-          && Files.isRegularFile(weights)
-          && Files.isRegularFile(target.resolve(ModelFolder.CARD))
-          && Files.readString(target.resolve(ModelFolder.CARD)).equals(card)
-          && SafetensorsFile.sha256(weights).equals(sha256);
-    } catch (IOException e) {
+      if (!Files.isRegularFile(manifest)
+          || !Files.isRegularFile(target.resolve(ModelFolder.CARD))
+          || !Files.readString(target.resolve(ModelFolder.CARD)).equals(card)) {
+        return false;
+      }
+      final JsonNode found = Json.read(manifest);
+      final Path onnx = target.resolve(OnnxExport.FILE);
+      final Path file = Files.isRegularFile(onnx) ? onnx : target.resolve(ModelFolder.WEIGHTS);
+      return found.path(WEIGHTS_HASH).asText().equals(sha256)
+          && Files.isRegularFile(file)
+          && SafetensorsFile.sha256(file).equals(found.path(FILE_HASH).asText());
+    } catch (IOException | BantamException e) {
       return false; // unreadable, or no text: written again
     }
   }
@@ -89,8 +118,7 @@ final class Exports {
     final ExportCheck check;
     try (EncoderModel one = encoder(source, before, workers);
         EncoderModel other = encoder(readBack, readBack.parameters(), workers)) {
-      check =
-          ExportCheck.compare(one, other, readBack.tokenizer().orElseThrow(), readBack.maxLength());
+      check = ExportCheck.compare(one, other, readBack);
     }
     Bench.free(before);
     Bench.free(readBack.parameters());
@@ -109,16 +137,11 @@ final class Exports {
     return new EncoderModel(like.architecture(), like.head(), like.pooling(), weights, workers);
   }
 
-  private ObjectNode manifest(Cell cell, String sha256, ExportCheck check) {
+  private ObjectNode manifest(Cell cell, String sha256, ExportFormat format) {
     final ObjectNode manifest = Json.object();
     manifest.put("bantam", Version.TEXT).put("experiment", prepared.experiment().name());
-    manifest.put("cell", cell.name()).put("format", "safetensors").put("weights_sha256", sha256);
-    manifest
-        .putObject("check")
-        .put("inputs", check.inputs())
-        .put("largest_difference", check.largest())
-        .put("mean_difference", check.mean())
-        .put("flips", check.flips());
+    manifest.put("cell", cell.name()).put("format", ExportFormats.id(format));
+    manifest.put(WEIGHTS_HASH, sha256);
     final ObjectNode model = manifest.putObject("model");
     model.put("source", cell.subject().model().provenance().source());
     model.put("licence", cell.subject().model().provenance().licence());

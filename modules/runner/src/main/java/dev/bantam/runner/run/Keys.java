@@ -32,7 +32,11 @@ final class Keys {
     fields.put("tokenizer_sha256", model.tokenizer().map(t -> Hashes.of(t.file())).orElse("none"));
     fields.putAll(data(cell.subject().task()));
     fields.put("tune_examples", Integer.toString(cell.subject().tuneExamples()));
-    fields.put("finetune", ResolvedExperiment.finetune(prepared.experiment()));
+    fields.put(
+        "finetune",
+        cell.subject().task().kind().hasLabels()
+            ? ResolvedExperiment.finetune(prepared.experiment())
+            : "none");
     return new CellKey(fields);
   }
 

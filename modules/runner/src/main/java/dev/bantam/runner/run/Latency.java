@@ -13,7 +13,8 @@ final class Latency {
   private Latency() {}
 
   /**
-   * Median milliseconds of one forward pass, head included, after {@value #WARM_UP} untimed ones.
+   * Median milliseconds of one forward pass, from tokens to the outputs of the head, or to the
+   * sentence vectors of a model without one, after {@value #WARM_UP} untimed ones.
    *
    * @param batch sentences in a pass
    * @param length tokens of each
@@ -36,7 +37,11 @@ final class Latency {
     try (Model.Frozen frozen = model.freeze()) {
       for (int i = -WARM_UP; i < TIMED; i++) {
         final long start = System.nanoTime();
-        model.outputs(input);
+        if (model.head().isPresent()) {
+          model.outputs(input);
+        } else {
+          model.embed(input, false);
+        }
         if (i >= 0) {
           milliseconds[i] = (System.nanoTime() - start) / 1e6;
         }

@@ -2,10 +2,13 @@ package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.data.Provenance;
+import dev.bantam.data.Task;
+import dev.bantam.data.TaskKind;
 import dev.bantam.data.Tasks;
 import dev.bantam.report.CellId;
 import dev.bantam.report.CellRecord;
 import dev.bantam.report.CellResult;
+import dev.bantam.runner.experiment.ExportFormat;
 import java.util.Locale;
 import java.util.Map;
 
@@ -20,19 +23,27 @@ final class ModelCard {
    * @param denseRecord the uncompressed model's record of the same seed
    * @param cellRecord this model's record
    * @param treatment the resolved steps as YAML; empty for the dense model
+   * @param format what the folder holds
    */
   static String text(
-      Subject subject, CellRecord denseRecord, CellRecord cellRecord, String treatment) {
+      Subject subject,
+      CellRecord denseRecord,
+      CellRecord cellRecord,
+      String treatment,
+      ExportFormat format) {
     final Checkpoint source = subject.model();
     final CellResult dense = denseRecord.result().orElseThrow();
     final CellResult record = cellRecord.result().orElseThrow();
     final CellId cell = cellRecord.cell();
+    final boolean labels = subject.task().kind().hasLabels();
     final StringBuilder card = new StringBuilder();
     card.append("# ").append(source.name()).append(", ").append(cell.variant()).append("\n\n");
     card.append(
         String.format(
             Locale.ROOT,
-            "A text encoder with a head for the task `%s`, made by Bantam from `%s`.\n\n",
+            labels
+                ? "A text encoder with a head for the task `%s`, made by Bantam from `%s`.\n\n"
+                : "A text encoder, measured on the task `%s`, made by Bantam from `%s`.\n\n",
             cell.task(),
             source.provenance().source()));
     card.append("## Measured\n\n");
@@ -68,21 +79,32 @@ final class ModelCard {
       card.append("## How it was compressed\n\n```yaml\n").append(treatment).append("```\n\n");
     }
     card.append("## How to use it\n\n");
-    card.append(
-        treatment.isEmpty()
-            ? "The weights are plain float32 safetensors. "
-            : "The weights are packed; Bantam reads them: `./bantam evaluate FOLDER --task "
-                + taskArgument(cell.task())
-                + "`. The byte layout is in Bantam's docs/formats.md. ");
-    card.append(
-        String.format(
-            Locale.ROOT,
-            "The classifier reads the %s vector of the last layer (`bantam_pooling` in"
-                + " config.json), cut at %d tokens.\n\n",
-            source.pooling().name().toLowerCase(Locale.ROOT),
-            source.maxLength()));
+    if (format == ExportFormat.SAFETENSORS) {
+      card.append(packed(subject, treatment));
+    } else {
+      final OnnxExport export = OnnxExport.of(ExportFormats.onnx(format));
+      card.append("The table above is of the packed weights that the file was made from.\n\n");
+      card.append(OnnxCard.usage(subject.withTaskHead(), export, OnnxExport.FILE));
+    }
     card.append(sources(subject));
     return card.toString();
+  }
+
+  private static String packed(Subject subject, String treatment) {
+    final Checkpoint source = subject.model();
+    final boolean labels = subject.task().kind().hasLabels();
+    return (treatment.isEmpty()
+            ? "The weights are plain float32 safetensors. "
+            : "The weights are packed; Bantam reads them: `./bantam evaluate FOLDER --task "
+                + taskArgument(subject.task())
+                + "`. The byte layout is in Bantam's docs/formats.md. ")
+        + String.format(
+            Locale.ROOT,
+            (labels ? "The classifier reads" : "A text's vector is")
+                + " the %s vector of the last layer (`bantam_pooling` in config.json), cut at %d"
+                + " tokens.\n\n",
+            source.pooling().name().toLowerCase(Locale.ROOT),
+            source.maxLength());
   }
 
   /** Where model and data come from, and what their licences ask to be named. */
@@ -94,9 +116,16 @@ final class ModelCard {
         + line("Data", data.source(), data.licence(), data.attribution());
   }
 
-  /** What {@code --task} takes: the name of a named task, else a file that describes it. */
-  private static String taskArgument(String task) {
-    return Tasks.all().stream().anyMatch(t -> t.name().equals(task)) ? task : "TASK.yaml";
+  /**
+   * What {@code --task} takes: the name of a named task, else a file that describes it; embeddings
+   * need the model to compare with.
+   */
+  private static String taskArgument(Task task) {
+    final String argument =
+        Tasks.all().stream().anyMatch(t -> t.name().equals(task.name()))
+            ? task.name()
+            : "TASK.yaml";
+    return task.kind() == TaskKind.EMBED ? argument + " --reference MODEL" : argument;
   }
 
   private static void row(
@@ -104,6 +133,12 @@ final class ModelCard {
     card.append(
         String.format(
             Locale.ROOT, "| %s | " + format + " | " + format + " |\n", name, dense, here));
+  }
+
+  /** Where a model comes from, and what its licence asks to be named. */
+  static String sources(Checkpoint.Provenance model) {
+    return "## Source and licence\n\n"
+        + line("Model", model.source(), model.licence(), model.attribution());
   }
 
   private static String line(String what, String source, String licence, String attribution) {

@@ -68,8 +68,12 @@ public final class Plan {
         "  %-28s %8.1f MB%n",
         cell.variant().name(),
         Prediction.storedBytes(cell) / 1e6);
-    byTreatment(Prediction.forecasts(cell))
-        .forEach((treatment, tensors) -> treatment(treatment, tensors, out));
+    treatments(Prediction.forecasts(cell), out);
+  }
+
+  /** One line for each treatment. */
+  static void treatments(List<Forecast> forecasts, PrintStream out) {
+    byTreatment(forecasts).forEach((treatment, tensors) -> treatment(treatment, tensors, out));
   }
 
   /** Tensors with the same treatment in the same place of different layers are one line. */

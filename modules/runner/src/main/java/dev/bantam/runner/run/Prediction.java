@@ -7,6 +7,8 @@ import dev.bantam.compression.Step;
 import dev.bantam.compression.Step.Forecast;
 import dev.bantam.compression.TensorSelector;
 import dev.bantam.data.Split;
+import dev.bantam.data.TaskKind;
+import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.runner.experiment.ParsedStep;
 import dev.bantam.tensor.BantamException;
@@ -59,11 +61,25 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     }
     for (Cell cell : prepared.cells()) {
       final long bytes = storedBytes(cell);
-      final boolean exported =
-          !prepared.experiment().exports().isEmpty() && isExported(prepared, cell);
-      disk += exported ? 2 * bytes : bytes;
+      disk += bytes;
+      if (isExported(prepared, cell)) {
+        for (ExportFormat format : prepared.experiment().exports()) {
+          disk += exportedBytes(cell, format, bytes);
+        }
+      }
     }
     return new Prediction(FIXED + memory, heap, disk + resume(prepared), operations);
+  }
+
+  /** ONNX keeps float32, or about a byte a parameter. */
+  private static long exportedBytes(Cell cell, ExportFormat format, long packed) {
+    final long parameters =
+        Prepared.shapes(cell.subject()).values().stream().mapToLong(Prediction::elements).sum();
+    return switch (format) {
+      case ONNX -> BYTES * parameters;
+      case ONNX_INT8, ONNX_INT4 -> parameters;
+      default -> packed;
+    };
   }
 
   /** The state of a training, twice while it is replaced: weights, best, two moments. */
@@ -75,6 +91,9 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
   }
 
   private static long trainedBytes(Prepared prepared, Subject subject) {
+    if (!trains(prepared, subject)) {
+      return 0;
+    }
     final FinetuneSettings settings = prepared.experiment().finetune();
     return Prepared.shapes(subject).entrySet().stream()
         .filter(e -> settings.freeze().stream().noneMatch(p -> matches(p, e.getKey())))
@@ -141,7 +160,23 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
               * (TEXT + Math.round(WORD * meanWords(subject, split)));
     }
     final long packed = BYTES * encoderMatrices(subject) * (trains(prepared, subject) ? 2 : 1);
-    return YOUNG + texts + 2 * weights(subject) + 2 * largest + packed;
+    return YOUNG + texts + 2 * weights(subject) + 2 * largest + packed + vectors(prepared, subject);
+  }
+
+  /**
+   * Sentence vectors of a task that is scored by them: the model's and the dense model's, and what
+   * the model's are multiplied with.
+   */
+  private static long vectors(Prepared prepared, Subject subject) {
+    return subject.task().kind().hasLabels()
+        ? 0
+        : 4 * BYTES * inputs(prepared, subject) * subject.model().architecture().hiddenSize();
+  }
+
+  /** Texts that are evaluated one by one. */
+  private static long inputs(Prepared prepared, Subject subject) {
+    final long rows = subject.examples(prepared.split());
+    return subject.task().kind() == TaskKind.RETRIEVAL ? 2 * rows : rows;
   }
 
   /** Off-heap: the source and the live model, and what training or compressing adds to them. */
@@ -167,8 +202,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
   }
 
   private static boolean trains(Prepared prepared, Subject subject) {
-    return prepared.experiment().finetune().when() == FinetuneSettings.When.ALWAYS
-        || !subject.hasHead();
+    return subject.isTrained(prepared.experiment().finetune());
   }
 
   /** Elements of the matrices of the encoder layers. */
@@ -219,13 +253,23 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     for (Cell cell : prepared.cells()) {
       if (cell.subject() == subject) {
         passes += evaluatedRows;
-        if (cell.isDense()) {
+        if (cell.isDense() && trains(prepared, subject)) {
           // a backward pass costs two forward passes
           passes += (3.0 * trainRows + tuneRows) * prepared.experiment().finetune().epochs();
         }
       }
     }
-    return 2 * encoder * tokens * passes;
+    return 2 * encoder * tokens * passes + similarities(prepared, subject);
+  }
+
+  /** Products of all texts with all others, for every cell. */
+  private static double similarities(Prepared prepared, Subject subject) {
+    if (subject.task().kind().hasLabels()) {
+      return 0;
+    }
+    final double rows = subject.examples(prepared.split());
+    final long cells = prepared.cells().stream().filter(c -> c.subject() == subject).count();
+    return 2 * rows * rows * subject.model().architecture().hiddenSize() * cells;
   }
 
   private static double meanWords(Subject subject, Split split) {

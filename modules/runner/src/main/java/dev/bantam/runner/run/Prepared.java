@@ -16,7 +16,6 @@ import dev.bantam.runner.experiment.Variant;
 import dev.bantam.tensor.BantamException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -77,7 +76,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     }
     for (Subject subject : subjects) {
       check(file, experiment, subject);
-      if (experiment.finetune().when() == FinetuneSettings.When.ALWAYS || !subject.hasHead()) {
+      if (subject.isTrained(experiment.finetune())) {
         failures.collect(() -> Tasked.requireTune(subject.task()));
       }
     }
@@ -106,6 +105,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     final List<Long> seeds = e.seeds().subList(0, Math.min(SMOKE_SEEDS, e.seeds().size()));
     final int examples =
         tasks.stream()
+            .filter(t -> t.kind().hasLabels())
             .mapToInt(t -> t.examples(Split.TRAIN).size())
             .reduce(SMOKE_EXAMPLES, Math::min);
     final FinetuneSettings f = e.finetune();
@@ -151,14 +151,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         .forEach(
             task -> Sources.unsupported(task).ifPresent(m -> file.settings().problem("task", m)));
     for (ExportFormat format : experiment.exports()) {
-      if (format != ExportFormat.SAFETENSORS) {
-        file.settings()
-            .problem(
-                "export",
-                "the format '"
-                    + format.name().toLowerCase(Locale.ROOT).replace('_', '-')
-                    + "' cannot be written yet. Write 'export: [safetensors]'.");
-      }
+      ExportFormats.unsupported(format).ifPresent(m -> file.settings().problem("export", m));
     }
     for (Variant<Step> variant : experiment.variants()) {
       if (variant.merge().isPresent()) {
@@ -172,8 +165,52 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
 
   private static void check(
       ExperimentFile<Step> file, Experiment<Step> experiment, Subject subject) {
+    if (subject.task().kind().hasLabels()) {
+      finetuning(file, experiment.finetune(), subject);
+    } else if (experiment.finetune().when() == FinetuneSettings.When.ALWAYS) {
+      file.finetune()
+          .problem(
+              "when",
+              subject.task().withoutLabels()
+                  + " Leave 'finetune:' out; or, if the experiment has other tasks, write 'when:"
+                  + " needed'.");
+    }
+    subject
+        .unscorable(Split.valueOf(experiment.evaluate().split().name()))
+        .ifPresent(why -> file.settings().problem("evaluate", why));
+    experiment
+        .evaluate()
+        .latency()
+        .filter(l -> l.length() > subject.model().architecture().positions())
+        .ifPresent(
+            l ->
+                file.settings()
+                    .problem(
+                        "evaluate",
+                        "latency has length "
+                            + l.length()
+                            + ", but '"
+                            + subject.model().name()
+                            + "' reads at most "
+                            + subject.model().architecture().positions()
+                            + " tokens."));
     final Map<String, long[]> shapes = shapes(subject);
-    final FinetuneSettings finetune = experiment.finetune();
+    for (Variant<Step> variant : experiment.variants()) {
+      for (int i = 0; i < variant.steps().size(); i++) {
+        for (Step.StepProblem problem : variant.steps().get(i).value().check(shapes)) {
+          file.step(variant.name(), i).problem(problem.key(), problem.message());
+        }
+        if (variant.steps().get(i).value().needsLabels() && !subject.task().kind().hasLabels()) {
+          file.step(variant.name(), i)
+              .problem("method", "it learns from labels. " + subject.task().withoutLabels());
+        }
+      }
+    }
+  }
+
+  private static void finetuning(
+      ExperimentFile<Step> file, FinetuneSettings finetune, Subject subject) {
+    final Map<String, long[]> shapes = shapes(subject);
     final int available = subject.task().examples(Split.TRAIN).size();
     if (finetune.examples().isPresent() && finetune.examples().getAsInt() > available) {
       file.finetune()
@@ -191,44 +228,12 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         file.finetune().problem("freeze", NamePattern.matchesNothing(pattern));
       }
     }
-    final Split split = Split.valueOf(experiment.evaluate().split().name());
-    if (subject.task().examples(split).isEmpty()) {
-      file.settings()
-          .problem(
-              "evaluate",
-              "the task '" + subject.task().name() + "' has no '" + split.id() + "' examples.");
-    }
-    experiment
-        .evaluate()
-        .latency()
-        .filter(l -> l.length() > subject.model().architecture().positions())
-        .ifPresent(
-            l ->
-                file.settings()
-                    .problem(
-                        "evaluate",
-                        "latency has length "
-                            + l.length()
-                            + ", but '"
-                            + subject.model().name()
-                            + "' reads at most "
-                            + subject.model().architecture().positions()
-                            + " tokens."));
-    for (Variant<Step> variant : experiment.variants()) {
-      for (int i = 0; i < variant.steps().size(); i++) {
-        for (Step.StepProblem problem : variant.steps().get(i).value().check(shapes)) {
-          file.step(variant.name(), i).problem(problem.key(), problem.message());
-        }
-      }
-    }
   }
 
-  /** Names and shapes of the fine-tuned model's parameters. */
+  /** Names and shapes of the dense model's parameters. */
   static Map<String, long[]> shapes(Subject subject) {
     return ParameterShapes.of(
-        subject.model().architecture(),
-        Optional.of(subject.task().head()),
-        subject.model().pooling());
+        subject.model().architecture(), subject.head(), subject.model().pooling());
   }
 
   private static List<Cell> cells(Experiment<Step> experiment, List<Subject> subjects) {

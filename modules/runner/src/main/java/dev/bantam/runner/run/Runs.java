@@ -7,6 +7,7 @@ import dev.bantam.report.ReportContext;
 import dev.bantam.report.Reports;
 import dev.bantam.report.RunFolder;
 import dev.bantam.report.SummaryRow;
+import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.Gate;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
@@ -139,7 +140,9 @@ public final class Runs {
         final Cell cell = finished.getKey();
         if (Prediction.isExported(prepared, cell)) {
           final CellRecord dense = run.records().get(prepared.dense(cell));
-          exports.safetensors(cell, dense, finished.getValue(), run.weights(cell), workers);
+          for (ExportFormat format : prepared.experiment().exports()) {
+            exports.export(cell, dense, finished.getValue(), run.weights(cell), format, workers);
+          }
         }
       }
     }

@@ -4,14 +4,18 @@ import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.MavenArtifacts;
 import dev.bantam.checkpoint.Models;
 import dev.bantam.checkpoint.Progress;
+import dev.bantam.compression.CompressedModel;
 import dev.bantam.data.DelimitedFile;
+import dev.bantam.data.EmbedFile;
 import dev.bantam.data.Metric;
 import dev.bantam.data.Task;
 import dev.bantam.data.Tasks;
 import dev.bantam.export.ModelFolder;
+import dev.bantam.export.PackedFile;
 import dev.bantam.runner.experiment.TaskSpec;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -39,16 +43,28 @@ public final class Sources {
         new Models.Options(progress, offline));
   }
 
+  /**
+   * The weights of a model in the forms that they are stored in.
+   *
+   * @param opened as {@link #model} gave it
+   */
+  public CompressedModel weights(String model, Checkpoint opened) {
+    final Path folder = Models.isNamed(model) ? null : base.resolve(Models.path(model));
+    return folder != null && Files.isDirectory(folder) && ModelFolder.isPacked(folder)
+        ? PackedFile.read(folder.resolve(ModelFolder.WEIGHTS))
+        : ModelFolder.dense(opened.parameters());
+  }
+
   /** Why a kind of task cannot be opened, if it cannot. */
   static Optional<String> unsupported(TaskSpec task) {
-    return task instanceof TaskSpec.Named || task instanceof TaskSpec.Delimited
-        ? Optional.empty()
-        : Optional.of(
+    return task instanceof TaskSpec.Glue || task instanceof TaskSpec.Conll
+        ? Optional.of(
             "task '"
                 + task.name()
                 + "' is of a kind that this version of Bantam reads but cannot run yet. Use a named"
-                + " task, or a CSV or TSV file: {train: a.tsv, dev: b.tsv, text: [column], label:"
-                + " column}.");
+                + " task, a CSV or TSV file, {train: a.tsv, dev: b.tsv, text: [column], label:"
+                + " column}, or texts without labels, {embed: texts.txt}.")
+        : Optional.empty();
   }
 
   /** Opens a task. */
@@ -64,6 +80,11 @@ public final class Sources {
               file.text(),
               file.label(),
               Metric.of(file.metric().orElse(Metric.ACCURACY.id())))
+          .read();
+    }
+    if (spec instanceof TaskSpec.Embed texts) {
+      return new EmbedFile(
+              texts.name(), base.resolve(texts.file()), texts.train().map(base::resolve))
           .read();
     }
     throw new BantamException(ExitCode.BAD_FILE, unsupported(spec).orElseThrow());

@@ -1,9 +1,13 @@
 package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.Head;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
+import dev.bantam.data.TaskKind;
+import dev.bantam.runner.experiment.FinetuneSettings;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /** What an experiment works on: one model with one task. Compared by identity. */
 final class Subject {
@@ -45,12 +49,20 @@ final class Subject {
     return examples(Split.TUNE);
   }
 
-  /** The model's description with the task's head; the weights are still the source's. */
+  /**
+   * The head that models of this subject have: the task's, or the source's own where the task has
+   * no labels.
+   */
+  Optional<Head> head() {
+    return task.kind().hasLabels() ? task.head() : model.head();
+  }
+
+  /** The model's description with that head; the weights are still the source's. */
   Checkpoint withTaskHead() {
     return new Checkpoint(
         model.name(),
         model.architecture(),
-        Optional.of(task.head()),
+        head(),
         model.pooling(),
         model.normalize(),
         model.maxLength(),
@@ -60,8 +72,48 @@ final class Subject {
         model.provenance());
   }
 
-  /** Whether the model has a head that gives the task's labels in the task's order. */
+  /**
+   * Whether the model can be scored as it is: it has a head that gives the task's labels in the
+   * task's order, or the task has no labels.
+   */
   boolean hasHead() {
-    return model.head().equals(Optional.of(task.head()));
+    return model.head().equals(head());
+  }
+
+  /** Whether the dense model is a fine-tuned one; without labels it is the source as it is. */
+  boolean isTrained(FinetuneSettings settings) {
+    return task.kind().hasLabels()
+        && (settings.when() == FinetuneSettings.When.ALWAYS || !hasHead());
+  }
+
+  /**
+   * How many training examples steps may use: as many as the fine-tuning, or all where there is
+   * none.
+   */
+  OptionalInt trainExamples(FinetuneSettings settings) {
+    if (task.kind().hasLabels()) {
+      return settings.examples();
+    }
+    final int all = task.examples(Split.TRAIN).size();
+    return smoke && limit < all ? OptionalInt.of(limit) : OptionalInt.empty();
+  }
+
+  /**
+   * Why a split cannot be scored, if it cannot.
+   *
+   * @return a sentence
+   */
+  Optional<String> unscorable(Split split) {
+    if (task.examples(split).isEmpty()) {
+      return Optional.of("the task '" + task.name() + "' has no '" + split.id() + "' examples.");
+    }
+    return task.kind() == TaskKind.EMBED && examples(split) < 2
+        ? Optional.of(
+            "the task '"
+                + task.name()
+                + "' has one '"
+                + split.id()
+                + "' text to evaluate, and a single text has no neighbours. Take two or more.")
+        : Optional.empty();
   }
 }

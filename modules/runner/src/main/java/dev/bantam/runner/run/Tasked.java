@@ -3,17 +3,24 @@ package dev.bantam.runner.run;
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.NamePattern;
 import dev.bantam.checkpoint.Progress;
+import dev.bantam.data.Fidelity;
 import dev.bantam.data.Metric;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
+import dev.bantam.data.TaskKind;
 import dev.bantam.export.ModelFolder;
+import dev.bantam.model.EncoderModel;
+import dev.bantam.runner.experiment.EvaluateSettings;
 import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
 import dev.bantam.tensor.Workers;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /** One model with one task, outside of an experiment. */
@@ -21,16 +28,58 @@ public final class Tasked {
   private Tasked() {}
 
   /**
-   * Scores a model as it is.
+   * Scores a model as it is; on a task of kind {@link TaskKind#EMBED} it is compared with itself.
    *
    * @param limit most examples
    * @throws BantamException (bad input) if its head does not give the task's labels
    */
   public static Map<Metric, Double> evaluate(
       Checkpoint model, Task task, Split split, int limit, Workers workers, Progress progress) {
-    requireTokenizer(model);
+    return evaluate(model, task, split, limit, Optional.empty(), workers, progress);
+  }
+
+  /**
+   * Scores a model as it is.
+   *
+   * @param limit most examples
+   * @param reference the model whose vectors are the right ones, for {@link TaskKind#EMBED} alone
+   * @throws BantamException (bad input) if its head does not give the task's labels, or it cannot
+   *     be compared with the reference
+   */
+  public static Map<Metric, Double> evaluate(
+      Checkpoint model,
+      Task task,
+      Split split,
+      int limit,
+      Optional<Checkpoint> reference,
+      Workers workers,
+      Progress progress) {
+    requireFits(model, task);
     final Subject subject = new Subject(model, task, limit, false);
-    if (!subject.hasHead()) {
+    subject
+        .unscorable(split)
+        .ifPresent(
+            why -> {
+              throw new BantamException(
+                  ExitCode.BAD_FILE,
+                  why.substring(0, 1).toUpperCase(Locale.ROOT) + why.substring(1));
+            });
+    final Optional<Fidelity> right =
+        reference.map(r -> vectors(r, model, task, split, limit, workers, progress));
+    try (Bench bench = new Bench(subject, workers, progress)) {
+      right.ifPresent(r -> bench.compareWith(split, r));
+      return bench.evaluate(split, "Evaluating " + model.name() + " on " + split.id()).metrics();
+    }
+  }
+
+  /**
+   * Refuses a model that a task cannot be asked of.
+   *
+   * @throws BantamException (bad input) if it has no tokenizer, or not the task's head
+   */
+  static void requireFits(Checkpoint model, Task task) {
+    requireTokenizer(model);
+    if (!new Subject(model, task, 1, false).hasHead()) {
       throw BantamException.badInput(
           "The model '"
               + model.name()
@@ -42,18 +91,60 @@ public final class Tasked {
               + task.labels()
               + ". Fine-tune it first: bantam finetune MODEL --task T -o DIR.");
     }
-    if (task.examples(split).isEmpty()) {
-      throw new BantamException(
-          ExitCode.BAD_FILE,
-          "The task '" + task.name() + "' has no '" + split.id() + "' examples.");
+  }
+
+  /** What the reference makes of the texts, with its own tokenizer, length and pooling. */
+  private static Fidelity vectors(
+      Checkpoint reference,
+      Checkpoint model,
+      Task task,
+      Split split,
+      int limit,
+      Workers workers,
+      Progress progress) {
+    requireTokenizer(reference);
+    final int width = model.architecture().hiddenSize();
+    if (reference.architecture().hiddenSize() != width) {
+      throw BantamException.badInput(
+          "The vectors of '"
+              + model.name()
+              + "' have "
+              + width
+              + " values and those of '"
+              + reference.name()
+              + "' "
+              + reference.architecture().hiddenSize()
+              + ", so there is no cosine between them. Name the model it was made from.");
     }
-    try (Bench bench = new Bench(subject, workers, progress)) {
-      return bench.evaluate(split, "Evaluating " + model.name() + " on " + split.id()).metrics();
+    try (Bench bench = new Bench(new Subject(reference, task, limit, false), workers, progress)) {
+      return bench.dense(split);
     }
+  }
+
+  /**
+   * Times forward passes of a model as it is.
+   *
+   * @param shapes batch and length of each measurement; lengths within the model's positions
+   * @return median milliseconds, in the order of the shapes
+   */
+  public static List<Double> latencies(
+      Checkpoint model, List<EvaluateSettings.Latency> shapes, Workers workers) {
+    final List<Double> medians = new ArrayList<>();
+    try (EncoderModel encoder =
+        new EncoderModel(
+            model.architecture(), model.head(), model.pooling(), model.parameters(), workers)) {
+      for (EvaluateSettings.Latency shape : shapes) {
+        medians.add(Latency.medianMilliseconds(encoder, shape.batch(), shape.length()));
+      }
+    }
+    return medians;
   }
 
   /** Refuses settings that do not fit the model or the task. */
   public static void check(Checkpoint model, Task task, FinetuneSettings settings) {
+    if (!task.kind().hasLabels()) {
+      throw new BantamException(ExitCode.USAGE, task.withoutLabels());
+    }
     requireTokenizer(model);
     requireTune(task);
     final Set<String> names = Prepared.shapes(new Subject(model, task, 1, false)).keySet();

@@ -1,0 +1,305 @@
+package dev.bantam.export.onnx;
+
+import dev.bantam.checkpoint.Architecture;
+import dev.bantam.checkpoint.Pooling;
+import dev.bantam.checkpoint.Signature;
+import java.util.List;
+
+/**
+ * Writes the forward pass of an encoder, node by node, with the names that PyTorch's exporter gives
+ * them. B is the batch, T the padded length, d the hidden size, all but d known when it runs.
+ */
+final class EncoderGraph {
+  private static final float LOWEST = -Float.MAX_VALUE;
+
+  private final GraphBuilder graph;
+  private final StoredWeights weights;
+  private final Architecture architecture;
+  private final Signature signature;
+  private final Linears linears;
+  private final Tables tables;
+
+  EncoderGraph(
+      GraphBuilder graph,
+      StoredWeights weights,
+      Architecture architecture,
+      Signature signature,
+      OnnxFormat format) {
+    this.graph = graph;
+    this.weights = weights;
+    this.architecture = architecture;
+    this.signature = signature;
+    this.linears = new Linears(graph, weights, format);
+    this.tables = new Tables(graph, weights, format);
+  }
+
+  /** Whether a node of the domain {@code com.microsoft} was written. */
+  boolean usesMicrosoft() {
+    return linears.usesMicrosoft();
+  }
+
+  /** From token ids to the last hidden states, [B, T, d]. */
+  String lastHiddenStates() {
+    graph.input(signature.inputIds());
+    graph.input(signature.attentionMask());
+    signature.tokenTypeIds().ifPresent(graph::input);
+    String x = embeddings();
+    final String mask = additiveMask();
+    for (int i = 0; i < architecture.layers().size(); i++) {
+      x = layer(i, x, mask);
+    }
+    return x;
+  }
+
+  private String embeddings() {
+    final String words = tables.gather("embeddings.word_embeddings", signature.inputIds(), 2);
+    final String types =
+        signature.tokenTypeIds().isPresent()
+            ? tables.gather("embeddings.token_type_embeddings", signature.tokenTypeIds().get(), 2)
+            : tables.gather("embeddings.token_type_embeddings", graph.index("constant.type", 0), 0);
+    final String shape = graph.node("Shape", "/embeddings/Shape", List.of(signature.inputIds()));
+    final String length =
+        graph.node(
+            "Slice",
+            "/embeddings/Slice",
+            List.of(shape, graph.longs("constant.one", 1), graph.longs("constant.two", 2)));
+    final String positions = tables.first("embeddings.position_embeddings", length);
+    final String sum = graph.node("Add", "/embeddings/Add", List.of(words, types));
+    final String all = graph.node("Add", "/embeddings/Add_1", List.of(sum, positions));
+    graph.shaped(all, "batch", "sequence", architecture.hiddenSize()); // lets residuals be fused
+    return norm(all, "embeddings.LayerNorm");
+  }
+
+  /** 0 where a token is visible and the lowest float where it is padding, [B, 1, 1, T]. */
+  private String additiveMask() {
+    final String wide =
+        graph.node(
+            "Unsqueeze",
+            "/mask/Unsqueeze",
+            List.of(signature.attentionMask(), graph.longs("constant.axes", 1, 2)));
+    final String visible =
+        graph.node(
+            "Cast", "/mask/Cast", List.of(wide), GraphBuilder.integer("to", OnnxTypes.FLOAT));
+    final String hidden =
+        graph.node("Sub", "/mask/Sub", List.of(graph.scalar("constant.1", 1f), visible));
+    return graph.node("Mul", "/mask/Mul", List.of(hidden, graph.scalar("constant.lowest", LOWEST)));
+  }
+
+  private String layer(int i, String x, String mask) {
+    final String prefix = "encoder.layer." + i + ".";
+    final String context = attention(i, x, mask);
+    final String attended = linears.apply(context, prefix + "attention.output.dense");
+    final String y =
+        norm(
+            residual(attended, x, prefix + "attention.output"),
+            prefix + "attention.output.LayerNorm");
+    final String hidden = activation(linears.apply(y, prefix + "intermediate.dense"), prefix);
+    final String fed = linears.apply(hidden, prefix + "output.dense");
+    return norm(residual(fed, y, prefix + "output"), prefix + "output.LayerNorm");
+  }
+
+  private String residual(String branch, String x, String module) {
+    return graph.node("Add", Linears.path(module) + "/Add", List.of(branch, x));
+  }
+
+  private String norm(String x, String module) {
+    final String weight = module + ".weight";
+    final String bias = module + ".bias";
+    return graph.node(
+        "LayerNormalization",
+        Linears.path(module) + "/LayerNormalization",
+        List.of(
+            x,
+            graph.floats(weight, weights.floats(weight), weights.shape(weight)),
+            graph.floats(bias, weights.floats(bias), weights.shape(bias))),
+        GraphBuilder.integer("axis", -1),
+        GraphBuilder.real("epsilon", (float) architecture.layerNormEps()));
+  }
+
+  /** softmax(q k^T / sqrt(h) + mask) v, heads side by side: [B, T, heads h]. */
+  private String attention(int i, String x, String mask) {
+    final String module = "encoder.layer." + i + ".attention.self";
+    final String path = Linears.path(module);
+    final int heads = architecture.layers().get(i).heads();
+    final int size = architecture.headSize();
+    final List<String> qkv = queriesKeysValues(module, x, heads);
+    final String scores = graph.node("MatMul", path + "/MatMul", List.of(qkv.get(0), qkv.get(1)));
+    final String scaled =
+        graph.node(
+            "Div",
+            path + "/Div",
+            List.of(scores, graph.scalar("constant.sqrt." + size, (float) Math.sqrt(size))));
+    final String masked = graph.node("Add", path + "/Add", List.of(scaled, mask));
+    final String probabilities =
+        graph.node("Softmax", path + "/Softmax", List.of(masked), GraphBuilder.integer("axis", -1));
+    final String context =
+        graph.node("MatMul", path + "/MatMul_1", List.of(probabilities, qkv.get(2)));
+    final String turned =
+        graph.node(
+            "Transpose",
+            path + "/Transpose_context",
+            List.of(context),
+            GraphBuilder.integers("perm", 0, 2, 1, 3));
+    final long width = (long) heads * size;
+    return graph.node(
+        "Reshape",
+        path + "/Reshape_context",
+        List.of(turned, graph.longs("constant.width." + width, 0, 0, width)));
+  }
+
+  /** q [B, heads, T, h], k [B, heads, h, T] and v [B, heads, T, h]. */
+  private List<String> queriesKeysValues(String module, String x, int heads) {
+    final List<String> modules = List.of(module + ".query", module + ".key", module + ".value");
+    final int size = architecture.headSize();
+    final String path = Linears.path(module) + "/";
+    if (!linears.canJoin(modules)) {
+      final List<String> qkv = linears.apply(x, modules);
+      final String split = headShape(heads, size);
+      return List.of(
+          perHead(qkv.get(0), split, path, "_query", 0, 2, 1, 3),
+          perHead(qkv.get(1), split, path, "_key", 0, 2, 3, 1),
+          perHead(qkv.get(2), split, path, "_value", 0, 2, 1, 3));
+    }
+    final String joined =
+        perHead(
+            linears.joined(x, module + ".qkv", modules),
+            headShape(3 * heads, size),
+            path,
+            "_qkv",
+            0,
+            2,
+            1,
+            3);
+    final List<String> qkv =
+        graph.outputs(
+            "",
+            "Split",
+            path + "Split",
+            List.of(joined, graph.longs("constant.thirds." + heads, heads, heads, heads)),
+            3,
+            GraphBuilder.integer("axis", 1));
+    final String turned =
+        graph.node(
+            "Transpose",
+            path + "Transpose_key",
+            List.of(qkv.get(1)),
+            GraphBuilder.integers("perm", 0, 1, 3, 2));
+    return List.of(qkv.get(0), turned, qkv.get(2));
+  }
+
+  private String headShape(int heads, int size) {
+    return graph.longs("constant.heads." + heads + "x" + size, 0, 0, heads, size);
+  }
+
+  private String perHead(String x, String split, String path, String suffix, long... order) {
+    final String cut = graph.node("Reshape", path + "Reshape" + suffix, List.of(x, split));
+    return graph.node(
+        "Transpose",
+        path + "Transpose" + suffix,
+        List.of(cut),
+        GraphBuilder.integers("perm", order));
+  }
+
+  private String activation(String x, String prefix) {
+    final String path = Linears.path(prefix + "intermediate.intermediate_act_fn");
+    return switch (architecture.activation()) {
+      case RELU -> graph.node("Relu", path + "/Relu", List.of(x));
+      case GELU_ERF -> {
+        final String scaled =
+            graph.node(
+                "Div",
+                path + "/Div",
+                List.of(x, graph.scalar("constant.sqrt2", (float) Math.sqrt(2))));
+        final String erf = graph.node("Erf", path + "/Erf", List.of(scaled));
+        yield halved(x, erf, path);
+      }
+      case GELU_TANH -> {
+        final String square = graph.node("Mul", path + "/Square", List.of(x, x));
+        final String cube = graph.node("Mul", path + "/Cube", List.of(square, x));
+        final String small =
+            graph.node(
+                "Mul",
+                path + "/Scaled",
+                List.of(cube, graph.scalar("constant.gelu.cubic", 0.044715f)));
+        final String inner = graph.node("Add", path + "/Inner", List.of(x, small));
+        final String argument =
+            graph.node(
+                "Mul",
+                path + "/Argument",
+                List.of(
+                    inner, graph.scalar("constant.gelu.scale", (float) Math.sqrt(2 / Math.PI))));
+        yield halved(x, graph.node("Tanh", path + "/Tanh", List.of(argument)), path);
+      }
+    };
+  }
+
+  /** x (1 + y) / 2. */
+  private String halved(String x, String y, String path) {
+    final String sum = graph.node("Add", path + "/Add", List.of(y, graph.scalar("constant.1", 1f)));
+    final String product = graph.node("Mul", path + "/Mul", List.of(x, sum));
+    return graph.node(
+        "Mul", path + "/Mul_1", List.of(product, graph.scalar("constant.half", 0.5f)));
+  }
+
+  /** One vector a text, [B, d]. */
+  String pooled(String hidden, Pooling pooling) {
+    if (pooling == Pooling.MEAN) {
+      return mean(hidden);
+    }
+    final String first =
+        graph.node(
+            "Gather",
+            "/pooling/Gather",
+            List.of(hidden, graph.index("constant.first", 0)),
+            GraphBuilder.integer("axis", 1));
+    return pooling == Pooling.CLS
+        ? first
+        : graph.node("Tanh", "/pooler/Tanh", List.of(linears.apply(first, "pooler.dense")));
+  }
+
+  /** The mean over visible tokens. */
+  private String mean(String hidden) {
+    final String mask =
+        graph.node(
+            "Unsqueeze",
+            "/pooling/Unsqueeze",
+            List.of(signature.attentionMask(), graph.longs("constant.last", -1)));
+    final String visible =
+        graph.node(
+            "Cast", "/pooling/Cast", List.of(mask), GraphBuilder.integer("to", OnnxTypes.FLOAT));
+    final String kept = graph.node("Mul", "/pooling/Mul", List.of(hidden, visible));
+    final String sum = overTokens(kept, "/pooling/ReduceSum");
+    final String count = overTokens(visible, "/pooling/ReduceSum_1");
+    final String divisor =
+        graph.node("Max", "/pooling/Max", List.of(count, graph.scalar("constant.few", 1e-9f)));
+    return graph.node("Div", "/pooling/Div", List.of(sum, divisor));
+  }
+
+  private String overTokens(String x, String node) {
+    return graph.node(
+        "ReduceSum",
+        node,
+        List.of(x, graph.longs("constant.one", 1)),
+        GraphBuilder.integer("keepdims", 0));
+  }
+
+  /** Vectors of unit length. */
+  String normalized(String vectors) {
+    final String length =
+        graph.node(
+            "ReduceL2",
+            "/normalize/ReduceL2",
+            List.of(vectors),
+            GraphBuilder.integers("axes", -1),
+            GraphBuilder.integer("keepdims", 1));
+    final String divisor =
+        graph.node(
+            "Max", "/normalize/Max", List.of(length, graph.scalar("constant.short", 1e-12f)));
+    return graph.node("Div", "/normalize/Div", List.of(vectors, divisor));
+  }
+
+  /** The classifier on pooled vectors, [B, classes]. */
+  String logits(String pooled) {
+    return linears.apply(pooled, "classifier");
+  }
+}

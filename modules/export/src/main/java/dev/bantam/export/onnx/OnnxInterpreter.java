@@ -1,0 +1,87 @@
+package dev.bantam.export.onnx;
+
+import dev.bantam.tensor.BantamException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import onnx.Onnx;
+import org.nd4j.shade.protobuf.InvalidProtocolBufferException;
+
+/**
+ * Computes what an ONNX file computes, operator by operator as the ONNX standard defines them, for
+ * the operators that {@link OnnxWriter} uses. It reads nothing but the file, so that what comes out
+ * tells whether the file is right. Slow and simple; for checking, not for serving.
+ */
+public final class OnnxInterpreter {
+  private final Onnx.GraphProto graph;
+  private final Map<String, OnnxValue> stored = new HashMap<>(); // looked up only
+
+  /**
+   * Opens a file.
+   *
+   * @throws BantamException (bad input) if it cannot be read
+   */
+  public OnnxInterpreter(Path file) {
+    this(read(file));
+  }
+
+  OnnxInterpreter(Onnx.ModelProto model) {
+    graph = model.getGraph();
+    graph.getInitializerList().forEach(t -> stored.put(t.getName(), OnnxValue.of(t)));
+  }
+
+  private static Onnx.ModelProto read(Path file) {
+    try {
+      return Onnx.ModelProto.parseFrom(Files.readAllBytes(file));
+    } catch (InvalidProtocolBufferException e) {
+      throw BantamException.badInput(file + " is not an ONNX file: " + e.getMessage() + ".", e);
+    } catch (IOException e) {
+      throw BantamException.badInput("Cannot read " + file + ": " + e + ".", e);
+    }
+  }
+
+  /** Names of the graph's inputs, in order. */
+  public List<String> inputs() {
+    return graph.getInputList().stream().map(Onnx.ValueInfoProto::getName).toList();
+  }
+
+  /**
+   * Runs the graph.
+   *
+   * @param inputs int64 [batch, sequence], by name
+   * @param batch rows of each input
+   * @return the first output, row-major
+   * @throws IllegalStateException if the graph has an operator that {@link OnnxWriter} does not use
+   */
+  public float[] run(Map<String, long[]> inputs, int batch) {
+    final Map<String, OnnxValue> values = new HashMap<>(stored); // looked up only
+    inputs.forEach((name, v) -> values.put(name, OnnxValue.wholes(v, batch, v.length / batch)));
+    final Map<String, Integer> last = lastUses();
+    for (int i = 0; i < graph.getNodeCount(); i++) {
+      final Onnx.NodeProto node = graph.getNode(i);
+      final List<OnnxValue> results =
+          OnnxOperators.apply(node, node.getInputList().stream().map(values::get).toList());
+      for (int o = 0; o < results.size(); o++) {
+        values.put(node.getOutput(o), results.get(o));
+      }
+      final int now = i;
+      node.getInputList().stream().filter(n -> last.get(n) == now).forEach(values::remove);
+    }
+    return values.get(graph.getOutput(0).getName()).reals();
+  }
+
+  /** The number of the last node that reads a value. */
+  private Map<String, Integer> lastUses() {
+    final Map<String, Integer> last = new HashMap<>(); // looked up only
+    for (int i = 0; i < graph.getNodeCount(); i++) {
+      for (String input : graph.getNode(i).getInputList()) {
+        last.put(input, i);
+      }
+    }
+    last.put(graph.getOutput(0).getName(), graph.getNodeCount()); // kept to the end
+    return last;
+  }
+}

@@ -1,0 +1,454 @@
+package dev.bantam.export.onnx;
+
+import dev.bantam.tensor.Blas;
+import dev.bantam.tensor.Blas.Matrix;
+import dev.bantam.tensor.Floats;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import onnx.Onnx.AttributeProto;
+import onnx.Onnx.NodeProto;
+import org.apache.commons.math3.special.Erf;
+
+/** The operators of {@link OnnxInterpreter}, each as the ONNX standard defines it. */
+final class OnnxOperators {
+  /** Inner steps for which sums of products of 8-bit integers stay exact in float32. */
+  private static final int EXACT = 256;
+
+  private OnnxOperators() {}
+
+  static List<OnnxValue> apply(NodeProto node, List<OnnxValue> in) {
+    return switch (node.getOpType()) {
+      case "Add" -> List.of(elementwise(in, (a, b) -> a + b));
+      case "Sub" -> List.of(elementwise(in, (a, b) -> a - b));
+      case "Mul" -> List.of(elementwise(in, (a, b) -> a * b));
+      case "Div" -> List.of(elementwise(in, (a, b) -> a / b));
+      case "Max" -> List.of(elementwise(in, Math::max));
+      case "Erf" -> List.of(each(in.get(0), x -> (float) Erf.erf(x)));
+      case "Tanh" -> List.of(each(in.get(0), x -> (float) StrictMath.tanh(x)));
+      case "Relu" -> List.of(each(in.get(0), x -> Math.max(x, 0f)));
+      case "Cast" -> List.of(cast(node, in.get(0)));
+      case "Shape" -> List.of(shape(in.get(0)));
+      case "Gather" -> List.of(gather(in.get(0), in.get(1), integer(node, "axis", 0)));
+      case "Slice" -> List.of(slice(in));
+      case "Split" -> split(in.get(0), in.get(1), integer(node, "axis", 0));
+      case "Unsqueeze" -> List.of(unsqueeze(in.get(0), in.get(1)));
+      case "Reshape" -> List.of(reshape(in.get(0), in.get(1)));
+      case "Transpose" -> List.of(transpose(in.get(0), integers(node, "perm")));
+      case "ReduceSum" -> List.of(sumOverTokens(in.get(0), in.get(1)));
+      case "ReduceL2" -> List.of(lengths(in.get(0)));
+      case "Softmax" -> List.of(softmax(in.get(0)));
+      case "LayerNormalization" -> List.of(norm(node, in));
+      case "MatMul" -> List.of(product(in.get(0), in.get(1)));
+      case "DynamicQuantizeLinear" -> quantize(in.get(0));
+      case "MatMulInteger" -> List.of(integerProduct(in));
+      case "MatMulNBits" -> List.of(blockProduct(node, in));
+      default ->
+          throw new IllegalStateException(
+              "Operator '" + node.getOpType() + "' of node '" + node.getName() + "' is unknown");
+    };
+  }
+
+  private static int integer(NodeProto node, String name, int otherwise) {
+    return node.getAttributeList().stream()
+        .filter(a -> a.getName().equals(name))
+        .mapToInt(a -> Math.toIntExact(a.getI()))
+        .findFirst()
+        .orElse(otherwise);
+  }
+
+  private static int[] integers(NodeProto node, String name) {
+    return node.getAttributeList().stream()
+        .filter(a -> a.getName().equals(name))
+        .map(AttributeProto::getIntsList)
+        .findFirst()
+        .orElseThrow()
+        .stream()
+        .mapToInt(Math::toIntExact)
+        .toArray();
+  }
+
+  private interface Unary {
+    float of(float x);
+  }
+
+  private interface Binary {
+    float of(float a, float b);
+  }
+
+  private static OnnxValue each(OnnxValue x, Unary function) {
+    final float[] y = new float[x.length()];
+    for (int i = 0; i < y.length; i++) {
+      y[i] = function.of(x.reals()[i]);
+    }
+    return OnnxValue.reals(y, x.shape());
+  }
+
+  /** A function of two tensors whose dimensions agree, counted from the last, or are 1. */
+  private static OnnxValue elementwise(List<OnnxValue> in, Binary function) {
+    final OnnxValue a = in.get(0);
+    final OnnxValue b = in.get(1);
+    final int rank = Math.max(a.shape().length, b.shape().length);
+    final int[] shape = new int[rank];
+    final int[] strideA = strides(a.shape(), rank);
+    final int[] strideB = strides(b.shape(), rank);
+    for (int d = 0; d < rank; d++) {
+      shape[d] = Math.max(size(a.shape(), rank, d), size(b.shape(), rank, d));
+    }
+    final float[] y = new float[elements(shape)];
+    final int[] at = new int[rank];
+    int i = 0;
+    int j = 0;
+    for (int o = 0; o < y.length; o++) {
+      y[o] = function.of(a.reals()[i], b.reals()[j]);
+      for (int d = rank - 1; d >= 0; d--) {
+        i += strideA[d];
+        j += strideB[d];
+        if (++at[d] < shape[d]) {
+          break;
+        }
+        i -= strideA[d] * shape[d];
+        j -= strideB[d] * shape[d];
+        at[d] = 0;
+      }
+    }
+    return OnnxValue.reals(y, shape);
+  }
+
+  private static int size(int[] shape, int rank, int d) {
+    final int own = d - (rank - shape.length);
+    return own < 0 ? 1 : shape[own];
+  }
+
+  /** Distances between neighbours along each dimension; 0 where there is one element. */
+  private static int[] strides(int[] shape, int rank) {
+    final int[] strides = new int[rank];
+    int stride = 1;
+    for (int d = rank - 1; d >= 0; d--) {
+      final int size = size(shape, rank, d);
+      strides[d] = size == 1 ? 0 : stride;
+      stride *= size;
+    }
+    return strides;
+  }
+
+  private static int elements(int... shape) {
+    int n = 1;
+    for (int size : shape) {
+      n = Math.multiplyExact(n, size);
+    }
+    return n;
+  }
+
+  private static OnnxValue cast(NodeProto node, OnnxValue x) {
+    if (integer(node, "to", 0) != OnnxTypes.FLOAT) {
+      throw new IllegalStateException("'" + node.getName() + "' casts to no float");
+    }
+    return x.toReals();
+  }
+
+  private static OnnxValue shape(OnnxValue x) {
+    return OnnxValue.wholes(Arrays.stream(x.shape()).asLongStream().toArray(), x.shape().length);
+  }
+
+  private static OnnxValue gather(OnnxValue x, OnnxValue indices, int axis) {
+    final int outer = elements(Arrays.copyOf(x.shape(), axis));
+    final int size = x.shape()[axis];
+    final int inner = elements(Arrays.copyOfRange(x.shape(), axis + 1, x.shape().length));
+    final int n = indices.length();
+    final int[] from = new int[Math.multiplyExact(outer * n, inner)];
+    for (int o = 0, at = 0; o < outer; o++) {
+      for (int i = 0; i < n; i++) {
+        final int start = (o * size + indices.whole(i)) * inner;
+        for (int k = 0; k < inner; k++) {
+          from[at++] = start + k;
+        }
+      }
+    }
+    final int rank = x.shape().length - 1 + indices.shape().length;
+    final int[] shape = new int[rank];
+    System.arraycopy(x.shape(), 0, shape, 0, axis);
+    System.arraycopy(indices.shape(), 0, shape, axis, indices.shape().length);
+    System.arraycopy(
+        x.shape(), axis + 1, shape, axis + indices.shape().length, x.shape().length - axis - 1);
+    return x.pick(from, shape);
+  }
+
+  /** Rows from a start to an end, along the first dimension. */
+  private static OnnxValue slice(List<OnnxValue> in) {
+    final OnnxValue x = in.get(0);
+    if (in.size() > 3 && in.get(3).whole(0) != 0) {
+      throw new IllegalStateException("Slice along another dimension than the first");
+    }
+    final int start = in.get(1).whole(0);
+    final int end = Math.min(in.get(2).whole(0), x.shape()[0]);
+    final int width = x.length() / x.shape()[0];
+    final int[] from = new int[(end - start) * width];
+    Arrays.setAll(from, i -> start * width + i);
+    final int[] shape = x.shape().clone();
+    shape[0] = end - start;
+    return x.pick(from, shape);
+  }
+
+  private static List<OnnxValue> split(OnnxValue x, OnnxValue sizes, int axis) {
+    final List<OnnxValue> parts = new ArrayList<>();
+    long start = 0;
+    for (int i = 0; i < sizes.length(); i++) {
+      final long from = start;
+      final long[] indices = new long[sizes.whole(i)];
+      Arrays.setAll(indices, k -> from + k);
+      parts.add(gather(x, OnnxValue.wholes(indices, indices.length), axis));
+      start += indices.length;
+    }
+    return parts;
+  }
+
+  private static OnnxValue unsqueeze(OnnxValue x, OnnxValue axes) {
+    final int rank = x.shape().length + axes.length();
+    final int[] shape = new int[rank];
+    for (int i = 0; i < axes.length(); i++) {
+      shape[Math.floorMod(axes.whole(i), rank)] = 1;
+    }
+    for (int d = 0, own = 0; d < rank; d++) {
+      shape[d] = shape[d] == 1 ? 1 : x.shape()[own++];
+    }
+    return x.as(shape);
+  }
+
+  private static OnnxValue reshape(OnnxValue x, OnnxValue target) {
+    final int[] shape = new int[target.length()];
+    for (int d = 0; d < shape.length; d++) {
+      shape[d] = target.whole(d) == 0 ? x.shape()[d] : target.whole(d);
+    }
+    if (elements(shape) != x.length()) {
+      throw new IllegalStateException(
+          Arrays.toString(x.shape()) + " reshaped to " + Arrays.toString(shape));
+    }
+    return x.as(shape);
+  }
+
+  private static OnnxValue transpose(OnnxValue x, int[] order) {
+    final int rank = order.length;
+    final int[] shape = new int[rank];
+    final int[] stride = new int[rank];
+    final int[] own = strides(x.shape(), rank);
+    for (int d = 0; d < rank; d++) {
+      shape[d] = x.shape()[order[d]];
+      stride[d] = own[order[d]];
+    }
+    final int[] from = new int[x.length()];
+    final int[] at = new int[rank];
+    int i = 0;
+    for (int o = 0; o < from.length; o++) {
+      from[o] = i;
+      for (int d = rank - 1; d >= 0; d--) {
+        i += stride[d];
+        if (++at[d] < shape[d]) {
+          break;
+        }
+        i -= stride[d] * shape[d];
+        at[d] = 0;
+      }
+    }
+    return x.pick(from, shape);
+  }
+
+  /** [B, T, n] summed over T. */
+  private static OnnxValue sumOverTokens(OnnxValue x, OnnxValue axes) {
+    if (axes.length() != 1 || axes.whole(0) != 1 || x.shape().length != 3) {
+      throw new IllegalStateException("ReduceSum over another dimension than tokens");
+    }
+    final int n = x.last();
+    final float[] y = new float[x.shape()[0] * n];
+    for (int i = 0; i < x.length(); i++) {
+      y[i / (x.shape()[1] * n) * n + i % n] += x.reals()[i];
+    }
+    return OnnxValue.reals(y, x.shape()[0], n);
+  }
+
+  private static OnnxValue lengths(OnnxValue x) {
+    final int n = x.last();
+    final float[] y = new float[x.length() / n];
+    for (int r = 0; r < y.length; r++) {
+      double squares = 0;
+      for (int i = r * n; i < (r + 1) * n; i++) {
+        squares += (double) x.reals()[i] * x.reals()[i];
+      }
+      y[r] = (float) Math.sqrt(squares);
+    }
+    final int[] shape = x.shape().clone();
+    shape[shape.length - 1] = 1;
+    return OnnxValue.reals(y, shape);
+  }
+
+  private static OnnxValue softmax(OnnxValue x) {
+    final int n = x.last();
+    final float[] y = new float[x.length()];
+    for (int from = 0; from < y.length; from += n) {
+      float top = Float.NEGATIVE_INFINITY;
+      for (int i = from; i < from + n; i++) {
+        top = Math.max(top, x.reals()[i]);
+      }
+      double sum = 0;
+      for (int i = from; i < from + n; i++) {
+        y[i] = (float) Math.exp(x.reals()[i] - top);
+        sum += y[i];
+      }
+      for (int i = from; i < from + n; i++) {
+        y[i] = (float) (y[i] / sum);
+      }
+    }
+    return OnnxValue.reals(y, x.shape());
+  }
+
+  private static OnnxValue norm(NodeProto node, List<OnnxValue> in) {
+    final OnnxValue x = in.get(0);
+    final float[] weight = in.get(1).reals();
+    final float[] bias = in.get(2).reals();
+    final double epsilon =
+        node.getAttributeList().stream()
+            .filter(a -> a.getName().equals("epsilon"))
+            .mapToDouble(AttributeProto::getF)
+            .findFirst()
+            .orElse(1e-5);
+    final int n = x.last();
+    final float[] y = new float[x.length()];
+    for (int from = 0; from < y.length; from += n) {
+      double sum = 0;
+      for (int i = from; i < from + n; i++) {
+        sum += x.reals()[i];
+      }
+      final double mean = sum / n;
+      double squares = 0;
+      for (int i = from; i < from + n; i++) {
+        squares += (x.reals()[i] - mean) * (x.reals()[i] - mean);
+      }
+      final double scale = 1 / Math.sqrt(squares / n + epsilon);
+      for (int i = from; i < from + n; i++) {
+        y[i] = (float) ((x.reals()[i] - mean) * scale * weight[i - from] + bias[i - from]);
+      }
+    }
+    return OnnxValue.reals(y, x.shape());
+  }
+
+  /** [..., m, k] times [k, n], or times [..., k, n] of the same leading dimensions. */
+  private static OnnxValue product(OnnxValue a, OnnxValue b) {
+    final int k = a.last();
+    final int n = b.last();
+    final boolean shared = b.shape().length == 2;
+    final int m = shared ? a.length() / k : a.shape()[a.shape().length - 2];
+    final int count = shared ? 1 : a.length() / (m * k);
+    final float[] y = new float[count * m * n];
+    final float[] left = new float[m * k];
+    final float[] right = new float[k * n];
+    for (int i = 0; i < count; i++) {
+      System.arraycopy(a.reals(), i * m * k, left, 0, m * k);
+      System.arraycopy(b.reals(), i * k * n, right, 0, k * n);
+      System.arraycopy(multiply(left, right, m, n, k), 0, y, i * m * n, m * n);
+    }
+    final int[] shape = a.shape().clone();
+    shape[shape.length - 1] = n;
+    return OnnxValue.reals(y, shape);
+  }
+
+  /** [m, k] times [k, n]. */
+  private static float[] multiply(float[] a, float[] b, int m, int n, int k) {
+    final Floats left = Floats.of(Floats.tensor(a, m, k));
+    final Floats right = Floats.of(Floats.tensor(b, k, n));
+    final Floats result = Floats.zeros(m, n);
+    Blas.gemm(
+        false,
+        false,
+        m,
+        n,
+        k,
+        1f,
+        new Matrix(left, 0, k),
+        new Matrix(right, 0, n),
+        0f,
+        new Matrix(result, 0, n));
+    final float[] y = Floats.toArray(result.array());
+    left.close();
+    right.close();
+    result.close();
+    return y;
+  }
+
+  /** uint8 codes, scale and zero point of the whole tensor; its range includes 0. */
+  private static List<OnnxValue> quantize(OnnxValue x) {
+    float low = 0;
+    float high = 0;
+    for (float value : x.reals()) {
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+    final float scale = high == low ? 1f : (high - low) / 255f;
+    final float zero = Math.max(0f, Math.min(255f, (float) Math.rint(-low / scale)));
+    final byte[] codes = new byte[x.length()];
+    for (int i = 0; i < codes.length; i++) {
+      final double code = Math.rint(x.reals()[i] / scale) + zero;
+      codes[i] = (byte) (int) Math.max(0, Math.min(255, code));
+    }
+    return List.of(
+        OnnxValue.bytes(codes, true, x.shape()),
+        OnnxValue.reals(new float[] {scale}),
+        OnnxValue.bytes(new byte[] {(byte) (int) zero}, true));
+  }
+
+  /** (A - a) (B - b): b is one number or one for each column. */
+  private static OnnxValue integerProduct(List<OnnxValue> in) {
+    final OnnxValue a = in.get(0);
+    final OnnxValue b = in.get(1);
+    final int zeroA = in.size() > 2 ? in.get(2).whole(0) : 0;
+    final int k = a.last();
+    final int n = b.last();
+    final int m = a.length() / k;
+    final long[] sums = new long[m * n];
+    for (int from = 0; from < k; from += EXACT) {
+      final int width = Math.min(EXACT, k - from);
+      final float[] left = new float[m * width];
+      final float[] right = new float[width * n];
+      for (int i = 0; i < left.length; i++) {
+        left[i] = a.whole(i / width * k + from + i % width) - zeroA;
+      }
+      for (int i = 0; i < right.length; i++) {
+        final int zeroB = in.size() > 3 ? in.get(3).whole(in.get(3).length() == 1 ? 0 : i % n) : 0;
+        right[i] = b.whole(from * n + i) - zeroB;
+      }
+      final float[] part = multiply(left, right, m, n, width);
+      for (int i = 0; i < sums.length; i++) {
+        sums[i] += (long) part[i];
+      }
+    }
+    final int[] shape = a.shape().clone();
+    shape[shape.length - 1] = n;
+    return OnnxValue.wholes(sums, shape);
+  }
+
+  private static OnnxValue blockProduct(NodeProto node, List<OnnxValue> in) {
+    final int k = integer(node, "K", 0);
+    final int n = integer(node, "N", 0);
+    final int bits = integer(node, "bits", 4);
+    final int block = integer(node, "block_size", 0);
+    final int blocks = (k + block - 1) / block;
+    final int rowBytes = blocks * block * bits / 8;
+    final int zeroBytes = (blocks * bits + 7) / 8;
+    final float[] weight = new float[k * n]; // [k, n]
+    for (int row = 0; row < n; row++) {
+      for (int i = 0; i < k; i++) {
+        final int b = i / block;
+        final int zero =
+            in.size() > 3 ? code(in.get(3), row * zeroBytes, b, bits) : 1 << (bits - 1);
+        weight[i * n + row] =
+            (code(in.get(1), row * rowBytes, i, bits) - zero) * in.get(2).reals()[row * blocks + b];
+      }
+    }
+    return product(in.get(0), OnnxValue.reals(weight, k, n));
+  }
+
+  /** Code i of a stream that starts at a byte. */
+  private static int code(OnnxValue stream, int start, int i, int bits) {
+    final int bit = i * bits;
+    return stream.whole(start + bit / 8) >> bit % 8 & (1 << bits) - 1;
+  }
+}

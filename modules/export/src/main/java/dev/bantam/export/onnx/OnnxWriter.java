@@ -1,0 +1,157 @@
+package dev.bantam.export.onnx;
+
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.Signature;
+import dev.bantam.compression.CompressedModel;
+import dev.bantam.compression.GroupedTensor;
+import dev.bantam.tensor.AtomicFiles;
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import onnx.Onnx;
+
+/**
+ * Writes an encoder as an ONNX file: opset {@value #OPSET}, IR {@value #IR}, dynamic batch and
+ * sequence, the input names of the model's source.
+ *
+ * <p>Layers may differ in their numbers of heads and FFN units. Weights are stored once, as raw
+ * little-endian data. Equal models give equal bytes.
+ */
+public final class OnnxWriter {
+  /** Version of the standard operators. */
+  public static final int OPSET = 17;
+
+  /** Version of the file format. */
+  public static final int IR = 8;
+
+  /** Name of the output of {@link OnnxOutput#SENTENCE}. */
+  public static final String SENTENCE_EMBEDDING = "sentence_embedding";
+
+  /** Name of the output of {@link OnnxOutput#LOGITS}. */
+  public static final String LOGITS = "logits";
+
+  /** Most bytes of weights: what a protobuf message can hold, less some for the graph. */
+  private static final long LONGEST = Integer.MAX_VALUE - (16L << 20);
+
+  private OnnxWriter() {}
+
+  /**
+   * Writes a file.
+   *
+   * @param like architecture, head, pooling and input names; its weights are not used
+   * @param weights all parameters; integer codes are taken over where the format holds them (see
+   *     {@link OnnxFormat#holdsMatrix}), other forms must be dense
+   * @param output {@link OnnxOutput#LOGITS} needs a head
+   * @throws IllegalArgumentException if the format does not hold a weight's form
+   * @throws BantamException if the model is too large for the format, or the file cannot be written
+   */
+  public static void write(
+      Checkpoint like, CompressedModel weights, OnnxFormat format, OnnxOutput output, Path file) {
+    final long bytes =
+        weights.tensors().values().stream()
+            .mapToLong(
+                t ->
+                    t instanceof GroupedTensor && format != OnnxFormat.FLOAT
+                        ? CompressedModel.elements(t)
+                        : Float.BYTES * CompressedModel.elements(t))
+            .sum();
+    if (bytes > LONGEST) {
+      throw tooLarge(file, bytes);
+    }
+    AtomicFiles.write(file, model(like, weights, format, output)::writeTo);
+  }
+
+  static Onnx.ModelProto model(
+      Checkpoint like, CompressedModel weights, OnnxFormat format, OnnxOutput output) {
+    weights
+        .tensors()
+        .forEach(
+            (name, tensor) -> {
+              final boolean table = name.startsWith("embeddings.");
+              if (table ? !format.holdsTable(tensor) : !format.holdsMatrix(tensor)) {
+                throw new IllegalArgumentException(
+                    format.id() + " cannot hold '" + name + "' in the form " + tensor.form());
+              }
+            });
+    final Signature signature = like.signature();
+    final GraphBuilder graph = new GraphBuilder();
+    final EncoderGraph encoder =
+        new EncoderGraph(
+            graph, new StoredWeights(weights.tensors()), like.architecture(), signature, format);
+    output(like, encoder, graph, signature, output);
+    final Onnx.ModelProto.Builder model =
+        Onnx.ModelProto.newBuilder()
+            .setIrVersion(IR)
+            .setProducerName("bantam")
+            .addOpsetImport(Onnx.OperatorSetIdProto.newBuilder().setDomain("").setVersion(OPSET))
+            .setGraph(graph.build());
+    if (encoder.usesMicrosoft()) {
+      model.addOpsetImport(
+          Onnx.OperatorSetIdProto.newBuilder().setDomain("com.microsoft").setVersion(1));
+    }
+    metadata(like, format)
+        .forEach(
+            (key, value) ->
+                model.addMetadataProps(
+                    Onnx.StringStringEntryProto.newBuilder().setKey(key).setValue(value)));
+    return model.build();
+  }
+
+  private static void output(
+      Checkpoint like,
+      EncoderGraph encoder,
+      GraphBuilder graph,
+      Signature signature,
+      OnnxOutput output) {
+    final String hidden = encoder.lastHiddenStates();
+    final int d = like.architecture().hiddenSize();
+    switch (output) {
+      case TOKENS -> {
+        graph.renameLastOutput(signature.output());
+        graph.output(signature.output(), "batch", "sequence", d);
+      }
+      case SENTENCE -> {
+        final String pooled = encoder.pooled(hidden, like.pooling());
+        if (like.normalize()) {
+          encoder.normalized(pooled);
+        }
+        graph.renameLastOutput(SENTENCE_EMBEDDING);
+        graph.output(SENTENCE_EMBEDDING, "batch", d);
+      }
+      case LOGITS -> {
+        final int classes =
+            like.head()
+                .orElseThrow(() -> new IllegalArgumentException("The model has no head"))
+                .labels()
+                .size();
+        encoder.logits(encoder.pooled(hidden, like.pooling()));
+        graph.renameLastOutput(LOGITS);
+        graph.output(LOGITS, "batch", classes);
+      }
+    }
+  }
+
+  private static Map<String, String> metadata(Checkpoint like, OnnxFormat format) {
+    final Map<String, String> metadata = new TreeMap<>();
+    metadata.put("bantam.format", format.id());
+    metadata.put("bantam.max_length", Integer.toString(like.maxLength()));
+    metadata.put("bantam.normalize", Boolean.toString(like.normalize()));
+    metadata.put("bantam.pooling", like.pooling().name().toLowerCase(Locale.ROOT));
+    metadata.put("bantam.source", like.provenance().source());
+    metadata.put("bantam.licence", like.provenance().licence());
+    return metadata;
+  }
+
+  private static BantamException tooLarge(Path file, long bytes) {
+    return new BantamException(
+        ExitCode.WOULD_NOT_FIT,
+        file
+            + " would hold "
+            + bytes
+            + " bytes of weights, and an ONNX file cannot be longer than 2 GiB. Export onnx-int8 or"
+            + " onnx-int4 instead.");
+  }
+}

@@ -1,0 +1,172 @@
+package dev.bantam.runner;
+
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.export.onnx.OnnxOutput;
+import dev.bantam.runner.experiment.ExportFormat;
+import dev.bantam.runner.run.ExportFormats;
+import dev.bantam.runner.run.ModelExport;
+import dev.bantam.runner.run.Sources;
+import dev.bantam.tensor.Suggestions;
+import dev.bantam.tensor.Workers;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code bantam export}. */
+@Command(
+    name = "export",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Versions.class,
+    description = {
+      "Write a model in a format that other programs read, then read it back and compare.",
+      "onnx: float32. onnx-int8: int8 weights, activations quantized while it runs; a quarter of"
+          + " the size. onnx-int4: 4-bit weights for ONNX Runtime; a fifth. safetensors: a Hugging"
+          + " Face folder, packed as the model is, or --dense."
+    })
+final class ExportCommand implements Callable<Integer> {
+  @Parameters(
+      paramLabel = "MODEL",
+      description = "A named model, a model folder (packed or not), or an .onnx file.")
+  private String model;
+
+  @Option(
+      names = "--format",
+      required = true,
+      paramLabel = "F",
+      description = "safetensors, onnx, onnx-int8 or onnx-int4.")
+  private String format;
+
+  @Option(
+      names = "-o",
+      required = true,
+      paramLabel = "PATH",
+      description =
+          "A folder to write, with tokenizer, configuration, card and manifest; or a name that ends"
+              + " in .onnx, with these beside it. Neither may exist yet.")
+  private Path output;
+
+  @Option(
+      names = "--result",
+      paramLabel = "R",
+      description =
+          "What an ONNX file gives: tokens (last hidden states), sentence (one vector a text, pooled"
+              + " and normalised inside) or logits (default: logits if the model has a head, else"
+              + " tokens).")
+  private OnnxOutput result;
+
+  @Option(
+      names = "--bits",
+      paramLabel = "N",
+      description =
+          "Of onnx-int8: 8 (default), or 7 for x86 processors without VNNI, whose sums of 8-bit"
+              + " products saturate.")
+  private Integer bits;
+
+  @Option(names = "--dense", description = "Of safetensors: plain float32, which every tool reads.")
+  private boolean dense;
+
+  @Option(names = "--dry-run", description = "Check everything and stop.")
+  private boolean dryRun;
+
+  @Option(names = "--force", description = "Replace what exists.")
+  private boolean force;
+
+  @Mixin private Common common;
+
+  @Override
+  public Integer call() {
+    final ExportFormat chosen = chosen();
+    final ModelExport.Options options = options(chosen);
+    final boolean file = chosen != ExportFormat.SAFETENSORS && isOnnx(output);
+    final NewFolder folder = new NewFolder(output, force);
+    final NewOnnxFile single = new NewOnnxFile(output, force);
+    if (file) {
+      single.check();
+    } else {
+      folder.check();
+    }
+    final Sources sources = new Sources(Path.of(""), common.progress(), common.offline());
+    final Checkpoint checkpoint = sources.model(model);
+    ModelExport.check(checkpoint, options);
+    if (file) {
+      single.check(checkpoint);
+    }
+    if (dryRun) {
+      System.out.println("Would write " + checkpoint.name() + " as " + format + " to " + output);
+      return 0;
+    }
+    try (Workers workers = new Workers(common.threads())) {
+      final ModelExport export =
+          new ModelExport(
+              checkpoint,
+              sources.weights(model, checkpoint),
+              "",
+              options,
+              workers,
+              common.progress());
+      final ModelExport.Written[] written = new ModelExport.Written[1];
+      final String name = file ? String.valueOf(output.getFileName()) : "model.onnx";
+      if (file) {
+        single.write(path -> written[0] = export.write(path, name));
+      } else {
+        folder.write(path -> written[0] = export.write(path, name));
+      }
+      System.out.printf(Locale.ROOT, "%s%nWritten: %s%n", written[0].summary(), output);
+    }
+    return 0;
+  }
+
+  private static boolean isOnnx(Path path) {
+    return path.toString().toLowerCase(Locale.ROOT).endsWith(".onnx");
+  }
+
+  private ExportFormat chosen() {
+    final List<String> names =
+        Arrays.stream(ExportFormat.values())
+            .filter(f -> ExportFormats.unsupported(f).isEmpty())
+            .map(ExportFormats::id)
+            .toList();
+    for (ExportFormat candidate : ExportFormat.values()) {
+      if (ExportFormats.id(candidate).equals(format)) {
+        ExportFormats.unsupported(candidate)
+            .ifPresent(
+                why -> {
+                  throw Main.usage("--format: " + why);
+                });
+        return candidate;
+      }
+    }
+    throw Main.usage(
+        "Unknown format '"
+            + format
+            + "'. "
+            + Suggestions.didYouMean(format, names)
+            + "There are "
+            + String.join(", ", names)
+            + ".");
+  }
+
+  private ModelExport.Options options(ExportFormat chosen) {
+    if (bits != null && (chosen != ExportFormat.ONNX_INT8 || (bits != 7 && bits != 8))) {
+      throw Main.usage("--bits is 7 or 8, for --format onnx-int8 alone.");
+    }
+    if (dense && chosen != ExportFormat.SAFETENSORS) {
+      throw Main.usage("--dense is for --format safetensors alone.");
+    }
+    if (result != null && chosen == ExportFormat.SAFETENSORS) {
+      throw Main.usage("--result is for ONNX formats alone.");
+    }
+    return new ModelExport.Options(
+        chosen,
+        Optional.ofNullable(result),
+        bits == null ? Optional.empty() : Optional.of(bits),
+        dense);
+  }
+}

@@ -1,0 +1,36 @@
+package dev.bantam.runner.run;
+
+import dev.bantam.export.onnx.OnnxFormat;
+import dev.bantam.runner.experiment.ExportFormat;
+import java.util.Locale;
+import java.util.Optional;
+
+/** What can be done about each export format. */
+public final class ExportFormats {
+  private ExportFormats() {}
+
+  /** The name in experiment files and on the command line. */
+  public static String id(ExportFormat format) {
+    return format.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  /** Why a format cannot be written, if it cannot. */
+  public static Optional<String> unsupported(ExportFormat format) {
+    return format == ExportFormat.COMPRESSED_TENSORS || format == ExportFormat.DELTA
+        ? Optional.of(
+            "the format '"
+                + id(format)
+                + "' cannot be written yet. There are safetensors, onnx, onnx-int8 and onnx-int4.")
+        : Optional.empty();
+  }
+
+  /** The ONNX format of that name. */
+  static OnnxFormat onnx(ExportFormat format) {
+    return switch (format) {
+      case ONNX -> OnnxFormat.FLOAT;
+      case ONNX_INT8 -> OnnxFormat.INT8;
+      case ONNX_INT4 -> OnnxFormat.INT4;
+      default -> throw new IllegalArgumentException(id(format) + " is no ONNX format");
+    };
+  }
+}

@@ -1,0 +1,97 @@
+package dev.bantam.runner.run;
+
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.Pooling;
+import dev.bantam.checkpoint.Signature;
+import dev.bantam.export.onnx.OnnxFormat;
+import dev.bantam.export.onnx.OnnxOutput;
+import dev.bantam.export.onnx.OnnxWriter;
+import java.util.Locale;
+
+/** What a user of an exported ONNX file has to know, as Markdown. */
+final class OnnxCard {
+  private OnnxCard() {}
+
+  /**
+   * Inputs, output, how to load it, and what the format does at run time.
+   *
+   * @param file name of the file
+   */
+  static String usage(Checkpoint model, OnnxExport export, String file) {
+    final Signature names = model.signature();
+    final StringBuilder text = new StringBuilder();
+    text.append(
+        String.format(
+            Locale.ROOT,
+            "`%s` is ONNX, opset %d, for ONNX Runtime and what is built on it (DJL, LangChain4j,"
+                + " Spring AI, Vespa, OpenSearch). Inputs, int64 [batch, sequence]: `%s`, `%s`%s."
+                + " Texts are tokenized by `tokenizer.json` and cut at %d tokens.\n\n",
+            file,
+            OnnxWriter.OPSET,
+            names.inputIds(),
+            names.attentionMask(),
+            names.tokenTypeIds().map(n -> ", `" + n + "`").orElse(""),
+            model.maxLength()));
+    text.append(output(model, export.gives(model))).append("\n\n");
+    text.append(arithmetic(export.format())).append("\n\n");
+    if (export.gives(model) == OnnxOutput.TOKENS && model.pooling() != Pooling.POOLER) {
+      text.append(
+          String.format(
+              Locale.ROOT,
+              "LangChain4j: `new OnnxEmbeddingModel(\"%s\", \"tokenizer.json\","
+                  + " PoolingMode.%s)`.\n\n",
+              file,
+              model.pooling().name()));
+    }
+    return text.toString();
+  }
+
+  private static String output(Checkpoint model, OnnxOutput output) {
+    final int d = model.architecture().hiddenSize();
+    return switch (output) {
+      case TOKENS ->
+          String.format(
+              Locale.ROOT,
+              "Output `%s`, float32 [batch, sequence, %d]: the last hidden states. The vector of a"
+                  + " text is %s%s.",
+              model.signature().output(),
+              d,
+              switch (model.pooling()) {
+                case MEAN -> "their mean over the tokens where the mask is 1";
+                case CLS -> "that of the first token";
+                case POOLER -> "that of the first token through `pooler.dense` and tanh";
+              },
+              model.normalize() ? ", scaled to length 1" : "");
+      case SENTENCE ->
+          String.format(
+              Locale.ROOT,
+              "Output `%s`, float32 [batch, %d]: one vector a text, %s pooling%s, done inside.",
+              OnnxWriter.SENTENCE_EMBEDDING,
+              d,
+              model.pooling().name().toLowerCase(Locale.ROOT),
+              model.normalize() ? " and scaling to length 1" : "");
+      case LOGITS ->
+          String.format(
+              Locale.ROOT,
+              "Output `%s`, float32 [batch, %d]: %s.",
+              OnnxWriter.LOGITS,
+              model.head().orElseThrow().labels().size(),
+              String.join(", ", model.head().orElseThrow().labels()));
+    };
+  }
+
+  private static String arithmetic(OnnxFormat format) {
+    return switch (format) {
+      case FLOAT -> "All weights are float32.";
+      case INT8 ->
+          "Matrices and embedding tables are int8 with one scale a row. Activations are quantized"
+              + " to 8 bits while the graph runs (dynamic: no calibration), with one range for a"
+              + " whole batch, so the result of a text depends a little on the texts beside it."
+              + " x86 processors without VNNI add products of bytes in 16 bits and cut sums off:"
+              + " for those, export with `--bits 7`.";
+      case INT4 ->
+          "Matrices are 4-bit in groups that share a scale, multiplied in float32 by `MatMulNBits`,"
+              + " an operator of ONNX Runtime; embedding tables are int8 with one scale a row.";
+    };
+  }
+}

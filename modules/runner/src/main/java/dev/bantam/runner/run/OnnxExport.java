@@ -1,0 +1,122 @@
+package dev.bantam.runner.run;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.compression.CompressedModel;
+import dev.bantam.compression.CompressedTensor;
+import dev.bantam.compression.GroupedTensor;
+import dev.bantam.compression.TensorSelector;
+import dev.bantam.export.ExportCheck;
+import dev.bantam.export.onnx.OnnxFormat;
+import dev.bantam.export.onnx.OnnxOutput;
+import dev.bantam.export.onnx.OnnxWriter;
+import dev.bantam.model.EncoderModel;
+import dev.bantam.tensor.Workers;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * Writes a model as an ONNX file and checks it: the file is read back, computed on fixed texts, and
+ * compared with the model that it holds and with the model that was given.
+ *
+ * @param format how weights are stored
+ * @param output what the file gives; empty for logits if there is a head, else token vectors
+ * @param bits of matrices that have to be quantized
+ */
+record OnnxExport(OnnxFormat format, Optional<OnnxOutput> output, int bits) {
+  /** Name of the file in an exported folder. */
+  static final String FILE = "model.onnx";
+
+  /** Products of two neighbours stay within 16 bits up to this code. */
+  private static final int SAFE = 64;
+
+  /** The format with its own settings. */
+  static OnnxExport of(OnnxFormat format) {
+    return new OnnxExport(format, Optional.empty(), format == OnnxFormat.INT4 ? 4 : 8);
+  }
+
+  /**
+   * What came of an export.
+   *
+   * @param recipe steps that brought the weights into the format, YAML; empty if none was needed
+   * @param output what the file gives
+   * @param check the file against the model that was given
+   * @param saturates whether a code is so large that processors without dot products of bytes may
+   *     cut sums off
+   */
+  record Written(String recipe, OnnxOutput output, ExportCheck check, boolean saturates) {
+    /** Adds this to a manifest. */
+    void describe(ObjectNode manifest) {
+      manifest.put("output", output.name().toLowerCase(Locale.ROOT));
+      if (!recipe.isEmpty()) {
+        manifest.put("quantized_by", recipe);
+      }
+      OnnxExport.describe(check, manifest);
+    }
+  }
+
+  /** What a file of this model gives. */
+  OnnxOutput gives(Checkpoint model) {
+    return output.orElse(model.head().isPresent() ? OnnxOutput.LOGITS : OnnxOutput.TOKENS);
+  }
+
+  static void describe(ExportCheck check, ObjectNode manifest) {
+    manifest
+        .putObject("check")
+        .put("inputs", check.inputs())
+        .put("largest_difference", check.largest())
+        .put("mean_difference", check.mean())
+        .put("relative_difference", check.relative())
+        .put("flips", check.flips());
+  }
+
+  /**
+   * Writes a file.
+   *
+   * @param like has a tokenizer
+   * @throws IllegalStateException if the file computes something else than the weights in it
+   */
+  Written write(Checkpoint like, CompressedModel weights, Path file, Workers workers) {
+    final FormatForms forms = FormatForms.of(weights, format, bits, workers);
+    final OnnxOutput gives = gives(like);
+    OnnxWriter.write(like, forms.model(), format, gives, file);
+    final ExportCheck same = check(like, forms.model(), gives, file, workers);
+    if (!(same.relative() <= format.tolerance())) { // NaN does not pass
+      throw new IllegalStateException(
+          file + " does not compute what its weights give: " + same + " for " + format.id());
+    }
+    return new Written(
+        forms.recipe(),
+        gives,
+        forms.recipe().isEmpty() ? same : check(like, weights, gives, file, workers),
+        format == OnnxFormat.INT8 && saturates(forms.model()));
+  }
+
+  private static ExportCheck check(
+      Checkpoint like, CompressedModel weights, OnnxOutput gives, Path file, Workers workers) {
+    final Map<String, INDArray> dense = weights.dense();
+    try (EncoderModel model =
+        new EncoderModel(like.architecture(), like.head(), like.pooling(), dense, workers)) {
+      return ExportCheck.compare(model, like, gives, file);
+    } finally {
+      Bench.free(dense);
+    }
+  }
+
+  private static boolean saturates(CompressedModel model) {
+    for (Map.Entry<String, CompressedTensor> tensor : model.tensors().entrySet()) {
+      if (tensor.getValue() instanceof GroupedTensor grouped
+          && TensorSelector.isEncoderMatrix(tensor.getKey())) {
+        for (byte code : grouped.codes()) {
+          if (Math.abs(code) > SAFE) {
+            return true;
+          }
+        }
+      }
+    }
+    return false;
+  }
+}
