@@ -11,6 +11,7 @@ import dev.bantam.tensor.Workers;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -49,6 +50,15 @@ public interface StepResources {
 
   /** A folder of this cell, kept if the process dies and emptied when the cell is done. */
   Path workFolder();
+
+  /**
+   * Something costly that cells of the same model and task can share, such as statistics of the
+   * dense model: made once and kept until something else is asked for. The owner closes it, callers
+   * do not.
+   *
+   * @param key says everything that it depends on
+   */
+  <T extends AutoCloseable> T shared(Class<T> type, String key, Supplier<T> make);
 
   /**
    * For work on weights alone: a step that asks for anything else gets a {@link BantamException}
@@ -93,6 +103,11 @@ public interface StepResources {
     @Override
     public Path workFolder() {
       throw nothing("work folder");
+    }
+
+    @Override
+    public <T extends AutoCloseable> T shared(Class<T> type, String key, Supplier<T> make) {
+      throw nothing("model");
     }
 
     private static BantamException nothing(String what) {

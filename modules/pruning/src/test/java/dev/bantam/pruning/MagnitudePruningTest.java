@@ -13,7 +13,6 @@ import dev.bantam.compression.StepFactory;
 import dev.bantam.compression.StepLog;
 import dev.bantam.compression.TensorSelector;
 import dev.bantam.compression.WeightErrors;
-import dev.bantam.pruning.MagnitudePruning.Scope;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Floats;
 import java.util.LinkedHashMap;
@@ -56,7 +55,7 @@ class MagnitudePruningTest {
   @Test
   void globalScopeTakesTheSmallestOfAllMatrices() {
     final CompressionState state = state(0.01f);
-    new MagnitudePruning(ALL, 0.5, Scope.GLOBAL).apply(state);
+    new PruningStep(ALL, new Magnitude(Scope.GLOBAL), 0.5).apply(state);
     assertEquals((int) Math.rint(42 * 17 * 0.5), zeros(state, QUERY) + zeros(state, UP));
     assertTrue(zeros(state, QUERY) < 5 && zeros(state, UP) > 350, "the small matrix goes first");
   }
@@ -64,7 +63,7 @@ class MagnitudePruningTest {
   @Test
   void layerScopePrunesEveryMatrixAlike() {
     final CompressionState state = state(0.01f);
-    new MagnitudePruning(ALL, 0.7, Scope.LAYER).apply(state);
+    new PruningStep(ALL, new Magnitude(Scope.LAYER), 0.7).apply(state);
     assertEquals((int) Math.rint(13 * 17 * 0.7), zeros(state, QUERY));
     assertEquals((int) Math.rint(29 * 17 * 0.7), zeros(state, UP));
   }
@@ -73,7 +72,7 @@ class MagnitudePruningTest {
   @Test
   void halfCountsGoToTheEvenNumber() {
     final CompressionState state = state(1);
-    new MagnitudePruning(ALL, 0.5, Scope.LAYER).apply(state);
+    new PruningStep(ALL, new Magnitude(Scope.LAYER), 0.5).apply(state);
     assertEquals(110, zeros(state, QUERY));
     assertEquals(246, zeros(state, UP));
   }
@@ -82,7 +81,7 @@ class MagnitudePruningTest {
   void sparsityZeroIsTheIdentity() {
     final CompressionState state = state(1);
     final float[] before = state.weight(QUERY);
-    final StepLog log = new MagnitudePruning(ALL, 0, Scope.GLOBAL).apply(state);
+    final StepLog log = new PruningStep(ALL, new Magnitude(Scope.GLOBAL), 0).apply(state);
     assertArrayEquals(before, state.weight(QUERY));
     assertEquals("dense", state.form(QUERY).orElseThrow().form());
     assertEquals(0, log.tensors().get(0).relativeError());
@@ -91,15 +90,15 @@ class MagnitudePruningTest {
   @Test
   void aSecondStepKeepsTheFirstOnesZerosAndASmallerOneChangesNothing() {
     final CompressionState state = state(0.3f);
-    new MagnitudePruning(ALL, 0.4, Scope.GLOBAL).apply(state);
+    new PruningStep(ALL, new Magnitude(Scope.GLOBAL), 0.4).apply(state);
     final float[] first = state.weight(UP);
-    new MagnitudePruning(ALL, 0.8, Scope.GLOBAL).apply(state);
+    new PruningStep(ALL, new Magnitude(Scope.GLOBAL), 0.8).apply(state);
     final float[] second = state.weight(UP);
     for (int i = 0; i < first.length; i++) {
       assertTrue(first[i] != 0 || second[i] == 0, "zero " + i + " came back");
     }
     assertEquals((int) Math.rint(42 * 17 * 0.8), zeros(state, QUERY) + zeros(state, UP));
-    new MagnitudePruning(ALL, 0.5, Scope.GLOBAL).apply(state);
+    new PruningStep(ALL, new Magnitude(Scope.GLOBAL), 0.5).apply(state);
     assertArrayEquals(second, state.weight(UP));
   }
 
@@ -107,7 +106,7 @@ class MagnitudePruningTest {
   void keptWeightsDoNotMoveAndTheFormRestoresTheLiveWeight() {
     final CompressionState state = state(1);
     final float[] before = state.weight(UP);
-    final StepLog log = new MagnitudePruning(ALL, 0.9, Scope.GLOBAL).apply(state);
+    final StepLog log = new PruningStep(ALL, new Magnitude(Scope.GLOBAL), 0.9).apply(state);
     final float[] after = state.weight(UP);
     for (int i = 0; i < after.length; i++) {
       assertTrue(after[i] == 0 || after[i] == before[i]);
@@ -140,7 +139,8 @@ class MagnitudePruningTest {
             new long[] {29, 17}, 4, Groups.perRow(29, 17), codes, scales, SafetensorsType.F16));
     final float[] before = state.weight(UP);
     final long quantized = state.form(UP).orElseThrow().storedBytes();
-    new MagnitudePruning(new TensorSelector(List.of(UP), List.of()), 0.5, Scope.LAYER).apply(state);
+    new PruningStep(new TensorSelector(List.of(UP), List.of()), new Magnitude(Scope.LAYER), 0.5)
+        .apply(state);
     assertEquals("sparse-grouped", state.form(UP).orElseThrow().form());
     assertTrue(state.form(UP).orElseThrow().storedBytes() < quantized);
     assertEquals(246, zeros(state, UP));
@@ -156,7 +156,8 @@ class MagnitudePruningTest {
     state.weights().get(UP).putScalar(new int[] {2, 3}, Float.NaN);
     final BantamException e =
         assertThrows(
-            BantamException.class, () -> new MagnitudePruning(ALL, 0.5, Scope.GLOBAL).apply(state));
+            BantamException.class,
+            () -> new PruningStep(ALL, new Magnitude(Scope.GLOBAL), 0.5).apply(state));
     assertTrue(e.getMessage().contains(UP) && e.getMessage().contains("37"), e.getMessage());
   }
 

@@ -135,6 +135,21 @@ public interface Kernels {
       int cFrom,
       int stride);
 
+  /** Side of the square tiles of {@link #addOuterProducts}. */
+  int TILE = 8;
+
+  /**
+   * Adds outer products of vectors to a symmetric matrix: {@code s[i,j] += sum over k of p[k,i]
+   * p[k,j]} for i &lt;= j. Each sum is one chain of {@code fma} in order of k that starts from s.
+   *
+   * @param p vectors, [count, n] row-major
+   * @param n a multiple of {@value #TILE}
+   * @param tiles the upper triangle in tiles of {@value #TILE} rows and columns, each row-major, in
+   *     order of tile row, then tile column; those on the diagonal are whole. {@code m (m + 1) / 2}
+   *     of them with {@code m = n / 8}
+   */
+  void addOuterProducts(double[] p, int count, int n, double[] tiles);
+
   /**
    * One AdamW update (Loshchilov and Hutter 2019, as PyTorch orders it): {@code g = scale grad; w
    * -= rate decay w; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g; w -= rate/correction1 m /

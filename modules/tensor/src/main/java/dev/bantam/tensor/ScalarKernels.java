@@ -212,6 +212,24 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public void addOuterProducts(double[] p, int count, int n, double[] tiles) {
+    int tile = 0;
+    for (int row = 0; row < n; row += TILE) {
+      for (int column = row; column < n; column += TILE, tile += TILE * TILE) {
+        for (int i = 0; i < TILE; i++) {
+          for (int j = 0; j < TILE; j++) {
+            double sum = tiles[tile + i * TILE + j];
+            for (int k = 0; k < count; k++) {
+              sum = Math.fma(p[k * n + row + i], p[k * n + column + j], sum);
+            }
+            tiles[tile + i * TILE + j] = sum;
+          }
+        }
+      }
+    }
+  }
+
+  @Override
   public void adamW(float[] w, float[] gradient, float[] m, float[] v, int n, AdamStep step) {
     final float beta1 = (float) step.beta1();
     final float beta2 = (float) step.beta2();

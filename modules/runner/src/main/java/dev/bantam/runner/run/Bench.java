@@ -28,6 +28,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.Supplier;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -41,6 +42,8 @@ final class Bench implements AutoCloseable {
   private final Progress progress;
   private final Tokenizer tokenizer;
   private final EncoderModel model;
+  private AutoCloseable shared;
+  private String sharedKey = "";
   private final Map<Split, List<TokenizedExample>> evaluated = new EnumMap<>(Split.class);
   private final Map<Split, Fidelity> dense = new EnumMap<>(Split.class);
 
@@ -213,8 +216,34 @@ final class Bench implements AutoCloseable {
         model, subject.task(), split(split), () -> dense(split), workers, what, progress);
   }
 
+  /** As {@link dev.bantam.compression.StepResources#shared}; one thing is kept at a time. */
+  <T extends AutoCloseable> T shared(Class<T> type, String key, Supplier<T> make) {
+    if (!key.equals(sharedKey) || !type.isInstance(shared)) {
+      closeShared(); // before the next one takes its memory
+      shared = make.get();
+      sharedKey = key;
+    }
+    return type.cast(shared);
+  }
+
+  private void closeShared() {
+    final AutoCloseable old = shared;
+    shared = null;
+    sharedKey = "";
+    try {
+      if (old != null) {
+        old.close();
+      }
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IllegalStateException("What is shared frees memory and nothing else", e);
+    }
+  }
+
   @Override
   public void close() {
+    closeShared();
     model.close();
     free(model.parameters());
   }

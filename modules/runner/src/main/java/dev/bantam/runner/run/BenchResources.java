@@ -13,6 +13,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.function.Supplier;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -65,5 +66,10 @@ record BenchResources(
   @Override
   public Path workFolder() {
     return folder;
+  }
+
+  @Override
+  public <T extends AutoCloseable> T shared(Class<T> type, String key, Supplier<T> make) {
+    return bench.shared(type, key, make);
   }
 }

@@ -331,6 +331,11 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void addOuterProducts(double[] p, int count, int n, double[] tiles) {
+    OuterKernels.add(p, count, n, tiles);
+  }
+
+  @Override
   public void adamW(float[] w, float[] gradient, float[] m, float[] v, int n, AdamStep step) {
     final float scalarBeta1 = (float) step.beta1();
     final float scalarBeta2 = (float) step.beta2();

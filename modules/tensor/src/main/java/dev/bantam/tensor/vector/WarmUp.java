@@ -93,6 +93,9 @@ final class WarmUp implements Runnable {
     repeat(() -> kernels.addColumnSums(x, 1, COLUMNS, y, 0));
     final AdamStep step = new AdamStep(1f, 0.9, 0.999, 1e-8f, 0f, 0f, 1f);
     repeat(() -> kernels.adamW(x, y, z, v, COLUMNS, step));
+    final double[] vectors = new double[4 * Kernels.TILE];
+    final double[] tile = new double[Kernels.TILE * Kernels.TILE];
+    repeat(() -> kernels.addOuterProducts(vectors, 4, Kernels.TILE, tile));
   }
 
   private static void repeat(Runnable call) {

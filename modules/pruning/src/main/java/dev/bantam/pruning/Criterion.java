@@ -1,0 +1,34 @@
+package dev.bantam.pruning;
+
+import dev.bantam.compression.CompressionState;
+import dev.bantam.compression.Step.StepProblem;
+import dev.bantam.compression.StepLog;
+import java.util.List;
+import java.util.Map;
+
+/** How the weights to remove are chosen, and what becomes of the others: the method of a step. */
+interface Criterion {
+  /** The name in recipes and reports. */
+  String method();
+
+  /** In words, for plans and logs. */
+  String describe();
+
+  /** Whether weights that stay are changed too. */
+  boolean moves();
+
+  /** Whether it learns from labels. */
+  boolean needsLabels();
+
+  /** Problems with these matrices. */
+  List<StepProblem> check(Map<String, long[]> matrices);
+
+  /**
+   * Removes weights until a share of them is gone.
+   *
+   * @param weights in and out; the live model holds them too, before and after
+   * @param sparsity share of all weights to be gone, in [0, 1); no less than what is gone
+   * @param number of the event in its step, from 1
+   */
+  StepLog.Event prune(PrunedWeights weights, double sparsity, int number, CompressionState state);
+}

@@ -1,0 +1,399 @@
+package dev.bantam.pruning;
+
+import dev.bantam.compression.BlockFisher;
+import dev.bantam.compression.CompressionState;
+import dev.bantam.compression.EmpiricalFisher;
+import dev.bantam.compression.Settings;
+import dev.bantam.compression.Step;
+import dev.bantam.compression.Step.StepProblem;
+import dev.bantam.compression.StepFactory;
+import dev.bantam.compression.StepLog;
+import dev.bantam.compression.StepResources;
+import dev.bantam.compression.TensorSelector;
+import dev.bantam.data.LabelledBatch;
+import dev.bantam.model.Batch;
+import dev.bantam.model.Model;
+import dev.bantam.pruning.Surgeon.UpdateRule;
+import dev.bantam.tensor.Floats;
+import dev.bantam.tensor.Hashes;
+import dev.bantam.training.TaskLoss;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalDouble;
+
+/**
+ * The Optimal BERT Surgeon (Kurtic et al. 2022): removes the weights whose removal raises the loss
+ * least by a second-order model of it, and moves the others of their blocks to make up for it. The
+ * Hessian is replaced by the block-diagonal empirical Fisher matrix.
+ *
+ * @param scope where weights compete
+ * @param pattern which of them go together
+ * @param gradients mini-batch gradients of the Fisher matrix
+ * @param batch examples of a mini-batch
+ * @param block consecutive weights whose interactions count
+ * @param dampening added to the diagonal of the Fisher matrix; belongs to the batch size
+ * @param rule how surviving weights are moved
+ * @param recomputations times that the Fisher matrix is made anew within an event
+ * @param memory most bytes for the sums; more tensors take more passes over the gradients
+ */
+record Obert(
+    Scope scope,
+    Pattern pattern,
+    int gradients,
+    int batch,
+    int block,
+    double dampening,
+    UpdateRule rule,
+    int recomputations,
+    long memory)
+    implements Criterion {
+  /** Reads {@code prune: {method: obert, ...}}. */
+  public static final class Factory implements StepFactory {
+    @Override
+    public String step() {
+      return "prune";
+    }
+
+    @Override
+    public String method() {
+      return "obert";
+    }
+
+    @Override
+    public Step parse(Settings settings) {
+      final Obert criterion = read(settings);
+      return new PruningStep(
+          TensorSelector.read(settings), criterion, sparsity(settings, criterion.pattern));
+    }
+  }
+
+  static Obert read(Settings settings) {
+    return new Obert(
+        settings.choice("scope", Scope.class, Scope.GLOBAL),
+        Pattern.read(settings),
+        settings.integer("gradients", 1, 1 << 20, 256),
+        settings.integer("batch", 1, 1 << 12, 16),
+        settings.integer("block", 1, 256, 48),
+        settings.number("dampening", Double.MIN_NORMAL, 1e6, 1e-7),
+        settings.choice("update", UpdateRule.class, UpdateRule.JOINT),
+        settings.integer("recomputations", 1, 1000, 1),
+        (long) (1e9 * settings.number("memory", 0.001, 1e6, 8.0)));
+  }
+
+  /** A pattern that leaves no choice says it itself. */
+  static double sparsity(Settings settings, Pattern pattern) {
+    if (!pattern.isFixed()) {
+      return settings.number("sparsity", 0, Math.nextDown(1.0), null);
+    }
+    if (settings.has("sparsity")) {
+      settings.problem(
+          "sparsity", "pattern " + pattern + " says how many weights go. Delete the key.");
+      settings.number("sparsity", 0, 1, null);
+    }
+    return pattern.sparsity();
+  }
+
+  @Override
+  public String method() {
+    return rule == UpdateRule.JOINT ? "obert" : "obert-summed";
+  }
+
+  @Override
+  public String describe() {
+    return String.format(
+        Locale.ROOT,
+        "oBERT, %s, %s, %d gradients of %d, blocks of %d, dampening %s, %s update%s",
+        scope.name().toLowerCase(Locale.ROOT),
+        pattern,
+        gradients,
+        batch,
+        block,
+        dampening,
+        rule.name().toLowerCase(Locale.ROOT),
+        recomputations == 1 ? "" : ", " + recomputations + " recomputations");
+  }
+
+  @Override
+  public boolean moves() {
+    return true;
+  }
+
+  @Override
+  public boolean needsLabels() {
+    return true;
+  }
+
+  @Override
+  public List<StepProblem> check(Map<String, long[]> matrices) {
+    final List<StepProblem> problems = new ArrayList<>(pattern.check(matrices, block));
+    for (Map.Entry<String, long[]> matrix : matrices.entrySet()) {
+      final long bytes = bytes(matrix.getValue());
+      if (bytes > memory) {
+        problems.add(
+            new StepProblem(
+                "memory",
+                String.format(
+                    Locale.ROOT,
+                    "'%s' alone needs %.3f GB for its Fisher blocks of %d. Allow that much, or take"
+                        + " smaller blocks.",
+                    matrix.getKey(),
+                    bytes / 1e9,
+                    block)));
+      }
+    }
+    return problems;
+  }
+
+  private long bytes(long[] shape) {
+    return BlockFisher.bytes(shape[0] * shape[1], block, EmpiricalFisher.BUFFERED);
+  }
+
+  @Override
+  public StepLog.Event prune(
+      PrunedWeights weights, double sparsity, int number, CompressionState state) {
+    final double from = weights.sparsity();
+    final Map<String, Double> predicted = new LinkedHashMap<>();
+    OptionalDouble before = OptionalDouble.empty();
+    for (int r = 1; r <= recomputations; r++) {
+      final double target = from + (sparsity - from) * r / recomputations;
+      final Round round = new Round(weights, batches(state, number, r), state, number + "/" + r);
+      final double loss = round.remove(r == recomputations ? sparsity : target, predicted);
+      before = before.isPresent() ? before : OptionalDouble.of(loss);
+      weights.write(state.weights());
+    }
+    return new StepLog.Event(
+        number,
+        weights.sparsity(),
+        before,
+        OptionalDouble.of(loss(state.resources(), batches(state, number, recomputations))),
+        predicted);
+  }
+
+  private List<LabelledBatch> batches(CompressionState state, int number, int round) {
+    return new EmpiricalFisher.Sample(
+            gradients, batch, state.seed("gradients", "event " + number + "/" + round))
+        .batches(state.resources().train());
+  }
+
+  /** Mean task loss without dropout. */
+  private static double loss(StepResources resources, List<LabelledBatch> batches) {
+    final Model<Batch> model = resources.model();
+    double sum = 0;
+    for (LabelledBatch batch : batches) {
+      final Model.Outputs outputs = model.outputs(batch.batch());
+      sum +=
+          TaskLoss.of(resources.task().requireHead().kind(), batch.labels(), batch.targets())
+              .apply(
+                  outputs.values(),
+                  outputs.rows(),
+                  outputs.columns(),
+                  new float[outputs.values().length]);
+    }
+    return sum / batches.size();
+  }
+
+  /** One Fisher matrix and what is removed by it. */
+  private final class Round {
+    private final PrunedWeights weights;
+    private final List<LabelledBatch> batches;
+    private final CompressionState state;
+    private final String name;
+    private final List<List<Integer>> groups;
+    private double loss;
+
+    Round(PrunedWeights weights, List<LabelledBatch> batches, CompressionState state, String name) {
+      this.weights = weights;
+      this.batches = batches;
+      this.state = state;
+      this.name = name;
+      this.groups = groups();
+    }
+
+    /** Matrices whose sums fit into the memory together. */
+    private List<List<Integer>> groups() {
+      final List<List<Integer>> found = new ArrayList<>();
+      long used = 0;
+      for (int t = 0; t < weights.count(); t++) {
+        final long bytes =
+            BlockFisher.bytes(weights.weights(t).length, block, EmpiricalFisher.BUFFERED);
+        if (found.isEmpty() || used + bytes > memory) {
+          found.add(new ArrayList<>());
+          used = 0;
+        }
+        found.get(found.size() - 1).add(t);
+        used += bytes;
+      }
+      return found;
+    }
+
+    /** Removes weights and returns the loss before. */
+    double remove(double sparsity, Map<String, Double> predicted) {
+      if (groups.size() > 1) {
+        inManyPasses(sparsity, predicted);
+      } else if (anyPruned()) {
+        try (EmpiricalFisher fisher = sample(groups.get(0))) {
+          inOnePass(fisher, sparsity, predicted);
+        }
+      } else {
+        inOnePass(
+            state.resources().shared(EmpiricalFisher.class, key(), () -> sample(groups.get(0))),
+            sparsity,
+            predicted);
+      }
+      return loss;
+    }
+
+    private void inOnePass(EmpiricalFisher fisher, double sparsity, Map<String, Double> predicted) {
+      loss = fisher.loss();
+      final boolean[][] removed = new boolean[weights.count()][];
+      final double[][] scores = new double[weights.count()][];
+      for (int t : groups.get(0)) {
+        judge(t, fisher, scores, removed);
+      }
+      select(scores, removed, sparsity);
+      for (int t : groups.get(0)) {
+        operate(t, fisher, removed, predicted);
+      }
+    }
+
+    /** Scores first, with the sums of one group at a time; then the same gradients once more. */
+    private void inManyPasses(double sparsity, Map<String, Double> predicted) {
+      final boolean[][] removed = new boolean[weights.count()][];
+      final double[][] scores = new double[weights.count()][];
+      for (List<Integer> group : groups) {
+        try (EmpiricalFisher fisher = sample(group)) {
+          loss = fisher.loss();
+          group.forEach(t -> judge(t, fisher, scores, removed));
+        }
+      }
+      select(scores, removed, sparsity);
+      for (List<Integer> group : groups) {
+        try (EmpiricalFisher fisher = sample(group)) {
+          group.forEach(t -> operate(t, fisher, removed, predicted));
+        }
+      }
+    }
+
+    private boolean anyPruned() {
+      for (int t = 0; t < weights.count(); t++) {
+        if (weights.isPruned(t)) {
+          return true;
+        }
+      }
+      return false;
+    }
+
+    private EmpiricalFisher sample(List<Integer> group) {
+      final Map<String, boolean[]> kept = new LinkedHashMap<>();
+      for (int t : group) {
+        kept.put(weights.names().get(t), weights.isPruned(t) ? weights.kept(t) : null);
+      }
+      return new EmpiricalFisher(
+          state.resources().model(),
+          state.resources().task().requireHead().kind(),
+          kept,
+          block,
+          batches,
+          state.resources().workers(),
+          state.resources().progress());
+    }
+
+    /** Everything that the sums depend on beside the training rows. */
+    private String key() {
+      final MessageDigest digest = Hashes.sha256();
+      final ByteBuffer bytes = ByteBuffer.allocate(1 << 16);
+      final float[] tile = new float[bytes.capacity() / Float.BYTES];
+      state
+          .weights()
+          .values()
+          .forEach(
+              tensor -> {
+                final Floats values = Floats.of(tensor);
+                for (int from = 0; from < values.length(); from += tile.length) {
+                  final int n = Math.min(tile.length, values.length() - from);
+                  values.read(from, tile, 0, n);
+                  bytes.clear().asFloatBuffer().put(tile, 0, n);
+                  digest.update(bytes.array(), 0, n * Float.BYTES);
+                }
+              });
+      return String.join(
+          " ",
+          Hashes.hex(digest),
+          Integer.toString(gradients),
+          Integer.toString(batch),
+          Integer.toString(block),
+          Long.toString(state.seed("gradients", "event " + name)),
+          String.join(",", weights.names()));
+    }
+
+    private Surgeon surgeon(int t, EmpiricalFisher fisher) {
+      final String tensor = weights.names().get(t);
+      return new Surgeon(tensor, fisher.of(tensor), dampening, gradients, rule);
+    }
+
+    private void judge(int t, EmpiricalFisher fisher, double[][] scores, boolean[][] removed) {
+      final float[] w = weights.weights(t);
+      if (pattern.isFixed()) {
+        removed[t] = new boolean[w.length];
+        surgeon(t, fisher)
+            .choose(
+                pattern.kept(),
+                pattern.of(),
+                w,
+                weights.kept(t),
+                removed[t],
+                state.resources().workers());
+      } else {
+        scores[t] = new double[w.length / pattern.size()];
+        surgeon(t, fisher)
+            .scores(pattern.size(), w, weights.kept(t), scores[t], state.resources().workers());
+      }
+    }
+
+    private void select(double[][] scores, boolean[][] removed, double sparsity) {
+      if (pattern.isFixed()) {
+        return;
+      }
+      final boolean[][] marks = new boolean[scores.length][];
+      if (scope == Scope.GLOBAL) {
+        long total = 0;
+        for (double[] s : scores) {
+          total += s.length;
+        }
+        final boolean[][] all = LowestScores.mark(scores, (long) Math.rint(total * sparsity));
+        System.arraycopy(all, 0, marks, 0, all.length);
+      } else {
+        for (int t = 0; t < scores.length; t++) {
+          marks[t] =
+              LowestScores.mark(
+                  new double[][] {scores[t]}, (long) Math.rint(scores[t].length * sparsity))[0];
+        }
+      }
+      for (int t = 0; t < marks.length; t++) {
+        removed[t] = new boolean[weights.weights(t).length];
+        for (int i = 0; i < removed[t].length; i++) {
+          removed[t][i] = marks[t][i / pattern.size()] && weights.kept(t)[i];
+        }
+      }
+    }
+
+    private void operate(
+        int t, EmpiricalFisher fisher, boolean[][] removed, Map<String, Double> predicted) {
+      final double increase =
+          surgeon(t, fisher)
+              .remove(
+                  pattern.size(),
+                  weights.weights(t),
+                  weights.kept(t),
+                  removed[t],
+                  state.resources().workers());
+      weights.remove(t, removed[t]);
+      predicted.merge(weights.names().get(t), increase, Double::sum);
+    }
+  }
+}
