@@ -241,4 +241,25 @@ class KernelTwinsTest {
     scalar.dropout(tail, 100, 5, 1234, 0.25f);
     assertArrayEquals(java.util.Arrays.copyOfRange(x, 1234, 1334), tail);
   }
+
+  @Test
+  void outerProducts() {
+    final Random random = new Random(4);
+    for (int n : new int[] {8, 16, 48, 56}) {
+      final int side = n / Kernels.TILE;
+      final double[] start = new double[side * (side + 1) / 2 * Kernels.TILE * Kernels.TILE];
+      for (int i = 0; i < start.length; i++) {
+        start[i] = random.nextGaussian();
+      }
+      for (int round = 0; round < WARM_ROUNDS; round += 100) {
+        final int count = round % 7;
+        final double[] p = random.doubles((long) count * n, -1, 1).toArray();
+        final double[] a = start.clone();
+        final double[] b = start.clone();
+        scalar.addOuterProducts(p, count, n, a);
+        vector.addOuterProducts(p, count, n, b);
+        assertArrayEquals(a, b, "n " + n + ", round " + round);
+      }
+    }
+  }
 }
