@@ -30,6 +30,28 @@ public interface Step {
   List<Forecast> forecast(Map<String, long[]> shapes, Map<String, Forecast> before);
 
   /**
+   * What the step takes beyond the model itself, for predictions.
+   *
+   * @param shapes as for {@link #check}, which found nothing
+   */
+  default Cost cost(Map<String, long[]> shapes) {
+    return Cost.NONE;
+  }
+
+  /**
+   * Memory and work of a step.
+   *
+   * @param offHeapBytes memory outside of the Java heap
+   * @param heapBytes memory on the Java heap
+   * @param gradientExamples training examples that pass forward and backward
+   * @param outputExamples examples that pass forward alone
+   */
+  record Cost(long offHeapBytes, long heapBytes, long gradientExamples, long outputExamples) {
+    /** Nothing worth counting. */
+    public static final Cost NONE = new Cost(0, 0, 0, 0);
+  }
+
+  /**
    * Changes the weights and decides their stored forms.
    *
    * @return what was done to each tensor

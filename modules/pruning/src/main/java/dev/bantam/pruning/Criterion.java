@@ -1,6 +1,7 @@
 package dev.bantam.pruning;
 
 import dev.bantam.compression.CompressionState;
+import dev.bantam.compression.Step;
 import dev.bantam.compression.Step.StepProblem;
 import dev.bantam.compression.StepLog;
 import java.util.List;
@@ -22,6 +23,9 @@ interface Criterion {
 
   /** Problems with these matrices. */
   List<StepProblem> check(Map<String, long[]> matrices);
+
+  /** What one event takes beyond the model itself. */
+  Step.Cost cost(Map<String, long[]> matrices);
 
   /**
    * Removes weights until a share of them is gone.

@@ -76,6 +76,11 @@ record Magnitude(Scope scope) implements Criterion {
   }
 
   @Override
+  public Step.Cost cost(Map<String, long[]> matrices) {
+    return Step.Cost.NONE;
+  }
+
+  @Override
   public StepLog.Event prune(
       PrunedWeights weights, double sparsity, int number, CompressionState state) {
     if (scope == Scope.GLOBAL) {

@@ -149,6 +149,28 @@ record Obert(
     return problems;
   }
 
+  @Override
+  public Step.Cost cost(Map<String, long[]> matrices) {
+    long sums = 0;
+    long weights = 0;
+    int passes = 1;
+    long ofPass = 0;
+    for (long[] shape : matrices.values()) {
+      sums += bytes(shape);
+      ofPass += bytes(shape);
+      weights += shape[0] * shape[1];
+      if (ofPass > memory) {
+        passes++;
+        ofPass = bytes(shape);
+      }
+    }
+    final long examples = (long) gradients * batch * recomputations;
+    final long sweeps = passes == 1 ? 1 : 2L * passes;
+    // weights, those before, marks of both kinds, and the scores twice
+    final long heap = weights * (2 * Float.BYTES + 2 + 2 * Double.BYTES);
+    return new Step.Cost(Math.min(sums, memory), heap, sweeps * examples, examples);
+  }
+
   private long bytes(long[] shape) {
     return BlockFisher.bytes(shape[0] * shape[1], block, EmpiricalFisher.BUFFERED);
   }

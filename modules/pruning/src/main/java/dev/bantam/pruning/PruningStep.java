@@ -68,6 +68,13 @@ record PruningStep(TensorSelector selector, Criterion criterion, double sparsity
   }
 
   @Override
+  public Cost cost(Map<String, long[]> shapes) {
+    final Map<String, long[]> matrices = new LinkedHashMap<>();
+    selector.select(shapes).forEach(name -> matrices.put(name, shapes.get(name)));
+    return criterion.cost(matrices);
+  }
+
+  @Override
   public StepLog apply(CompressionState state) {
     final PrunedWeights weights = new PrunedWeights(state, selector.select(state.shapes()));
     final List<StepLog.Event> events = List.of(criterion.prune(weights, sparsity, 1, state));

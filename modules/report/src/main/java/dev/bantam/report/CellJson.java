@@ -81,7 +81,20 @@ final class CellJson {
       entry.put("stored_bytes", tensor.storedBytes());
       entry.put("relative_error", tensor.relativeError());
       tensor.bits().ifPresent(bits -> entry.put("bits", bits));
+      tensor.predictedLoss().ifPresent(loss -> entry.put("predicted_loss", loss));
     }
+    if (!step.events().isEmpty()) {
+      final ArrayNode events = json.putArray("events");
+      step.events().forEach(event -> put(events.addObject(), event));
+    }
+  }
+
+  private static void put(ObjectNode json, EventRecord event) {
+    json.put("number", event.number());
+    json.put("sparsity", event.sparsity());
+    event.predictedLoss().ifPresent(loss -> json.put("predicted_loss", loss));
+    event.lossBefore().ifPresent(loss -> json.put("loss_before", loss));
+    event.lossAfter().ifPresent(loss -> json.put("loss_after", loss));
   }
 
   static CellRecord read(Path file) {
@@ -141,7 +154,17 @@ final class CellJson {
         json.text("step"),
         json.text("method"),
         json.child("settings").node(),
-        json.list("tensors", CellJson::tensor));
+        json.list("tensors", CellJson::tensor),
+        json.has("events") ? json.list("events", CellJson::event) : List.of());
+  }
+
+  private static EventRecord event(Json json) {
+    return new EventRecord(
+        json.integer("number"),
+        json.number("sparsity"),
+        json.optionalNumber("predicted_loss"),
+        json.optionalNumber("loss_before"),
+        json.optionalNumber("loss_after"));
   }
 
   private static TensorRecord tensor(Json json) {
@@ -151,6 +174,7 @@ final class CellJson {
         json.number("sparsity"),
         json.whole("stored_bytes"),
         json.number("relative_error"),
-        json.optionalInteger("bits"));
+        json.optionalInteger("bits"),
+        json.optionalNumber("predicted_loss"));
   }
 }

@@ -161,6 +161,10 @@ final class Json {
     return node.path(key).doubleValue();
   }
 
+  boolean has(String key) {
+    return node.has(key);
+  }
+
   OptionalDouble optionalNumber(String key) {
     return node.has(key) ? OptionalDouble.of(number(key)) : OptionalDouble.empty();
   }

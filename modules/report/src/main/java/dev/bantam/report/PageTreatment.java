@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /** What the steps of a variant did to each tensor, in the replicate that comes first. */
 final class PageTreatment {
@@ -47,6 +48,26 @@ final class PageTreatment {
               Numbers.scientific(tensor.relativeError())));
     }
     values.put("rows", rows);
+    values.put("events", step.events().stream().map(PageTreatment::event).toList());
     return values;
+  }
+
+  private static List<String> event(EventRecord event) {
+    final boolean measured = event.lossBefore().isPresent() && event.lossAfter().isPresent();
+    return List.of(
+        Integer.toString(event.number()),
+        Numbers.fixed(event.sparsity(), 4),
+        loss(event.predictedLoss()),
+        measured
+            ? loss(
+                OptionalDouble.of(
+                    event.lossAfter().getAsDouble() - event.lossBefore().getAsDouble()))
+            : "-",
+        loss(event.lossBefore()),
+        loss(event.lossAfter()));
+  }
+
+  private static String loss(OptionalDouble value) {
+    return value.isPresent() ? Numbers.fixed(value.getAsDouble(), 4) : "-";
   }
 }

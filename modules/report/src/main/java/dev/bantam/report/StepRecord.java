@@ -11,9 +11,14 @@ import java.util.List;
  * @param settings a JSON object: the step's settings with all defaults; copied, and numbers in the
  *     type that reading them from a file gives
  * @param tensors in the order of the model's parameters
+ * @param events in order; empty for most steps
  */
 public record StepRecord(
-    String step, String method, JsonNode settings, List<TensorRecord> tensors) {
+    String step,
+    String method,
+    JsonNode settings,
+    List<TensorRecord> tensors,
+    List<EventRecord> events) {
   static final String PRUNE = "prune";
   static final String QUANTIZE = "quantize";
 
@@ -21,10 +26,16 @@ public record StepRecord(
     CellId.requireText("step", step);
     CellId.requireText("method", method);
     tensors = List.copyOf(tensors);
+    events = List.copyOf(events);
     if (!settings.isObject()) {
       throw new IllegalArgumentException("settings of step " + step + " is not a JSON object");
     }
     settings = Json.canonical(settings);
+  }
+
+  /** Without events. */
+  public StepRecord(String step, String method, JsonNode settings, List<TensorRecord> tensors) {
+    this(step, method, settings, tensors, List.of());
   }
 
   /** A copy. */

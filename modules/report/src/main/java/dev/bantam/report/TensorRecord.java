@@ -1,6 +1,7 @@
 package dev.bantam.report;
 
 import java.util.Objects;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 
 /**
@@ -13,6 +14,7 @@ import java.util.OptionalInt;
  * @param relativeError squared distance to the weights before the step over their squared norm,
  *     finite, 0 or more
  * @param bits bits a stored value, if the step chose them
+ * @param predictedLoss increase of the task loss that the step predicted, if it predicts one
  */
 public record TensorRecord(
     String name,
@@ -20,11 +22,13 @@ public record TensorRecord(
     double sparsity,
     long storedBytes,
     double relativeError,
-    OptionalInt bits) {
+    OptionalInt bits,
+    OptionalDouble predictedLoss) {
   public TensorRecord {
     CellId.requireText("name", name);
     Objects.requireNonNull(treatment, "treatment");
     Objects.requireNonNull(bits, "bits");
+    Objects.requireNonNull(predictedLoss, "predictedLoss");
     if (!(sparsity >= 0 && sparsity <= 1)) {
       throw new IllegalArgumentException("sparsity of " + name + " is " + sparsity);
     }
@@ -34,5 +38,16 @@ public record TensorRecord(
     if (!(relativeError >= 0 && Double.isFinite(relativeError))) {
       throw new IllegalArgumentException("relative_error of " + name + " is " + relativeError);
     }
+  }
+
+  /** Without a prediction. */
+  public TensorRecord(
+      String name,
+      String treatment,
+      double sparsity,
+      long storedBytes,
+      double relativeError,
+      OptionalInt bits) {
+    this(name, treatment, sparsity, storedBytes, relativeError, bits, OptionalDouble.empty());
   }
 }

@@ -85,6 +85,10 @@ ${chart.svg}
 <#list treatment.steps as step>
 <p><strong>${step.step}</strong> by ${step.method}, settings <code>${step.settings}</code></p>
 <@plainTable columns=["tensor", "treatment", "bits", "sparsity", "bytes", "error"] rows=step.rows label="Tensors of " + treatment.name + ", " + step.step/>
+<#if step.events?has_content>
+<p class="soft">Increase of the task loss in each event, as predicted by the method and as measured on the batches that it worked with.</p>
+<@plainTable columns=["event", "sparsity", "predicted", "measured", "loss before", "loss after"] rows=step.events label="Events of " + treatment.name + ", " + step.step/>
+</#if>
 </#list>
 </details>
 </#list>

@@ -66,6 +66,12 @@ As in seed ${treatment.seed}, draw ${treatment.draw}.
 
 <@plainTable columns=["tensor", "treatment", "bits", "sparsity", "bytes", "error"] rows=step.rows/>
 
+<#if step.events?has_content>
+Increase of the task loss in each event, as predicted by the method and as measured on the batches that it worked with:
+
+<@plainTable columns=["event", "sparsity", "predicted", "measured", "loss before", "loss after"] rows=step.events/>
+
+</#if>
 </#list>
 </details>
 

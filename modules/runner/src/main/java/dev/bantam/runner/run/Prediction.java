@@ -18,6 +18,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.ToLongFunction;
+import java.util.stream.Stream;
 
 /**
  * What an experiment will take, from the shapes of its models and the lengths of its texts.
@@ -160,7 +162,13 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
               * (TEXT + Math.round(WORD * meanWords(subject, split)));
     }
     final long packed = BYTES * encoderMatrices(subject) * (trains(prepared, subject) ? 2 : 1);
-    return YOUNG + texts + 2 * weights(subject) + 2 * largest + packed + vectors(prepared, subject);
+    return YOUNG
+        + texts
+        + 2 * weights(subject)
+        + 2 * largest
+        + packed
+        + vectors(prepared, subject)
+        + largest(prepared, subject, Step.Cost::heapBytes);
   }
 
   /**
@@ -179,8 +187,27 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     return subject.task().kind() == TaskKind.RETRIEVAL ? 2 * rows : rows;
   }
 
+  /** The most that a step takes. */
+  private static long largest(Prepared prepared, Subject subject, ToLongFunction<Step.Cost> what) {
+    return prepared.cells().stream()
+        .filter(c -> c.subject() == subject)
+        .flatMap(Prediction::costs)
+        .mapToLong(what)
+        .max()
+        .orElse(0);
+  }
+
+  private static Stream<Step.Cost> costs(Cell cell) {
+    final Map<String, long[]> shapes = Prepared.shapes(cell.subject());
+    return cell.variant().steps().stream().map(step -> step.value().cost(shapes));
+  }
+
   /** Off-heap: the source and the live model, and what training or compressing adds to them. */
   private static long tensors(Prepared prepared, Subject subject) {
+    return ofModel(prepared, subject) + largest(prepared, subject, Step.Cost::offHeapBytes);
+  }
+
+  private static long ofModel(Prepared prepared, Subject subject) {
     final FinetuneSettings settings = prepared.experiment().finetune();
     final Architecture a = subject.model().architecture();
     final long weights = weights(subject);
@@ -253,6 +280,8 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     for (Cell cell : prepared.cells()) {
       if (cell.subject() == subject) {
         passes += evaluatedRows;
+        passes +=
+            costs(cell).mapToDouble(c -> 3.0 * c.gradientExamples() + c.outputExamples()).sum();
         if (cell.isDense() && trains(prepared, subject)) {
           // a backward pass costs two forward passes
           passes += (3.0 * trainRows + tuneRows) * prepared.experiment().finetune().epochs();

@@ -13,6 +13,7 @@ import dev.bantam.compression.WeightErrors;
 import dev.bantam.data.Split;
 import dev.bantam.export.PackedFile;
 import dev.bantam.report.CellId;
+import dev.bantam.report.EventRecord;
 import dev.bantam.report.SizePart;
 import dev.bantam.report.StepRecord;
 import dev.bantam.report.StoredSize;
@@ -123,7 +124,18 @@ final class Records {
                               t.sparsity(),
                               t.storedBytes(),
                               t.relativeError(),
-                              t.bits()))
+                              t.bits(),
+                              t.predictedLoss()))
+                  .toList(),
+              log.events().stream()
+                  .map(
+                      e ->
+                          new EventRecord(
+                              e.number(),
+                              e.sparsity(),
+                              e.predictedLoss(),
+                              e.lossBefore(),
+                              e.lossAfter()))
                   .toList()));
     }
     return records;
