@@ -14,13 +14,13 @@ import picocli.CommandLine.ParameterException;
       "Measure speed against a named peer, in turn in one process.",
       "One JSON object a line; a higher ratio is better."
     },
-    subcommands = {EncoderCommand.class, TrainCommand.class})
+    subcommands = {EncoderCommand.class, TrainCommand.class, FisherCommand.class})
 public final class Main implements Callable<Integer> {
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
   @Override
   public Integer call() {
-    throw new ParameterException(spec.commandLine(), "Name a benchmark: encoder or train.");
+    throw new ParameterException(spec.commandLine(), "Name a benchmark: encoder, train or fisher.");
   }
 
   /** Runs one benchmark and ends the process with its exit code. */
