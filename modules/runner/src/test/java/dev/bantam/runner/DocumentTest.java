@@ -141,7 +141,8 @@ class DocumentTest {
                     BASE.replace(
                         "[{name: dense}]",
                         "[{name: dense}, {name: a, steps: [{prune: {sparsity: 0.5}},"
-                            + " {quantize: {bits: 8}}]}]"))),
+                            + " {prune: {method: obert, sparsity: 0.5}}, {quantize: {bits:"
+                            + " 8}}]}]"))),
             StandardCharsets.UTF_8);
     int compared = 0;
     for (String row : document().lines().filter(l -> l.startsWith("| `")).toList()) {

@@ -142,7 +142,12 @@ class SchemaTest {
         "variants: [{name: dense}, {name: A, steps: [{prune: {sparsity: 0.5}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{prune: {sparsity: 1}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{prune: {sparsty: 0.5}}]}]",
-        "variants: [{name: dense}, {name: a, steps: [{prune: {method: obert, sparsity: 0.5}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {method: movement, sparsity: 0.5}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {method: obert}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {sparsity: 0.5, gradients: 8}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {method: obert, sparsity: 0.5, update:"
+            + " best}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {method: obert, pattern: 2by4}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{prune: {sparsity: 0.5, scope: all}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{prune: {}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{quantize: {bits: 1}}]}]",
