@@ -90,7 +90,7 @@ public final class Compressing {
             .sum();
     out.printf(
         Locale.ROOT,
-        "%s: about %,d bytes, %.2f x smaller than float32%n",
+        "%s: about %,d bytes without its header, %.2f x smaller than float32%n",
         model.name(),
         bytes,
         (double) Float.BYTES * weights.parameters() / bytes);
