@@ -19,6 +19,8 @@ import java.util.OptionalInt;
  * @param normalize {@code bantam_normalize}
  * @param maxLength {@code bantam_max_length}
  * @param signature {@code bantam_onnx}, the standard names if absent
+ * @param licence {@code bantam_licence}
+ * @param attribution {@code bantam_attribution}
  */
 record BertConfig(
     Architecture architecture,
@@ -28,7 +30,9 @@ record BertConfig(
     Optional<Pooling> pooling,
     Optional<Boolean> normalize,
     OptionalInt maxLength,
-    Signature signature) {
+    Signature signature,
+    Optional<String> licence,
+    Optional<String> attribution) {
 
   private static final int MAX_LAYERS = 1000;
   private static final int MAX_LABELS = 100_000;
@@ -79,7 +83,9 @@ record BertConfig(
         pooling(json),
         json.flag("bantam_normalize"),
         json.optionalInteger("bantam_max_length", 1),
-        signature(json));
+        signature(json),
+        json.text("bantam_licence"),
+        json.text("bantam_attribution"));
   }
 
   private static Signature signature(JsonObject json) {

@@ -15,7 +15,7 @@ import java.util.Locale;
 /**
  * Writes everything of a model folder but the weights: {@code config.json}, {@code tokenizer.json},
  * and for a sentence encoder the files of sentence-transformers. {@link HuggingFaceFolder} reads
- * them back to the same architecture, head, pooling and longest input.
+ * them back to the same architecture, head, pooling, longest input and licence.
  *
  * <p>A head on the mean or the first token has no class in Hugging Face's library: such a folder
  * names the labels and {@code bantam_pooling} but no class under {@code architectures}, so that
@@ -69,7 +69,11 @@ public final class HuggingFaceFiles {
     config
         .put("bantam_pooling", model.pooling().name().toLowerCase(Locale.ROOT))
         .put("bantam_normalize", model.normalize())
-        .put("bantam_max_length", model.maxLength());
+        .put("bantam_max_length", model.maxLength())
+        .put("bantam_licence", model.provenance().licence());
+    if (!model.provenance().attribution().isEmpty()) {
+      config.put("bantam_attribution", model.provenance().attribution());
+    }
     if (!model.signature().equals(Signature.STANDARD)) {
       signature(model.signature(), config.putObject("bantam_onnx"));
     }

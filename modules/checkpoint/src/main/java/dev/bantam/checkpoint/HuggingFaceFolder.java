@@ -149,7 +149,11 @@ public final class HuggingFaceFolder {
           parameters,
           tokenizer(folder, architecture.vocabularySize()),
           config.signature(),
-          new Checkpoint.Provenance(name(folder), "unknown", weights.sha256(), ""));
+          new Checkpoint.Provenance(
+              name(folder),
+              config.licence().orElse("unknown"),
+              weights.sha256(),
+              config.attribution().orElse("")));
     }
 
     private void collectNames() {

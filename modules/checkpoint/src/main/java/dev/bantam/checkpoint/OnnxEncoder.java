@@ -20,14 +20,16 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * are recognised; head count, LayerNorm epsilon and activation are read from the graph.
  *
  * @param architecture shape and conventions
+ * @param head the classifier, named by the file itself or by what lies beside it
  * @param parameters weights by base-model name, [out, in], in the order of {@link BertParameters}
  * @param signature what the file calls its inputs and its hidden states
- * @param settings what the file says about pooling and length
+ * @param settings what the file says about its use
  * @param leftOut tensors of heads that are not read
  * @param externalFiles files beside it that hold weights, by the name that it gives them
  */
 record OnnxEncoder(
     Architecture architecture,
+    Optional<Head> head,
     Map<String, INDArray> parameters,
     Signature signature,
     OnnxSettings settings,
@@ -63,7 +65,7 @@ record OnnxEncoder(
    * @param heads attention heads of a layer, used only if the graph does not tell
    * @param epsilon what LayerNorms add to the variance, used only if the graph does not tell
    * @param padTokenId id of the padding token
-   * @param head the meaning of a {@code classifier}, if the files tell
+   * @param head the meaning of a {@code classifier}, used only if the file does not tell
    */
   record Beside(
       Optional<Path> folder,
@@ -93,30 +95,26 @@ record OnnxEncoder(
     final Map<String, OnnxWeight> weights = bert.weights();
     final Architecture architecture =
         new OnnxArchitecture(bert, problems).read(beside.heads, beside.epsilon, beside.padTokenId);
+    final OnnxSettings settings = OnnxSettings.read(graph.metadata(), problems);
     final boolean classifier = weights.containsKey("classifier.weight");
-    if (classifier && beside.head.isEmpty()) {
+    final Optional<Head> named = settings.head().or(beside::head);
+    if (classifier && named.isEmpty()) {
       problems.add(
           "its head 'classifier.weight' "
               + Arrays.toString(weights.get("classifier.weight").shape())
               + " has no names for its outputs; put the model's config.json (with id2label and"
               + " architectures) beside the file");
     }
-    final Optional<Head> head = classifier ? beside.head : Optional.empty();
+    final Optional<Head> head = classifier ? named : Optional.empty();
     final Map<String, long[]> shapes = BertParameters.shapes(architecture, head);
     check(weights, shapes, problems);
     final Signature signature = new OnnxSignature(graph, bert, problems).read();
-    final OnnxSettings settings = OnnxSettings.read(graph.metadata(), problems);
     problems.throwIfAny();
     final Map<String, INDArray> parameters = new LinkedHashMap<>();
     shapes.keySet().forEach(name -> parameters.put(name, weights.get(name).load()));
     HuggingFaceFolder.checkFinite(source, parameters);
     return new OnnxEncoder(
-        architecture, parameters, signature, settings, bert.leftOut(), graph.externalFiles());
-  }
-
-  /** Whether the file has a head that is read. */
-  boolean hasClassifier() {
-    return parameters.containsKey("classifier.weight");
+        architecture, head, parameters, signature, settings, bert.leftOut(), graph.externalFiles());
   }
 
   private static void refuseUnsupported(OnnxGraph graph) {

@@ -15,7 +15,7 @@ import java.util.OptionalInt;
 /**
  * Reads a BERT from an {@code .onnx} file and the files beside it, or above it if its folder is
  * called {@code onnx}, as models are laid out on the Hugging Face Hub: {@code tokenizer.json},
- * which must be there, {@code config.json} for the names of a head's outputs and whatever the graph
+ * which must be there, {@code config.json} for the names of a head's outputs and whatever the file
  * does not tell, and the files of sentence-transformers.
  *
  * <p>Files of sentence-transformers win over what the ONNX file says about itself in its metadata.
@@ -48,7 +48,7 @@ final class OnnxModel {
     final Architecture architecture = encoder.architecture();
     final SentenceFiles sentence =
         SentenceFiles.read(described, architecture.positions(), problems);
-    final Optional<Head> head = encoder.hasClassifier() ? beside.head() : Optional.empty();
+    final Optional<Head> head = encoder.head();
     final Pooling pooling = pooling(head, sentence, encoder.settings());
     if (pooling == Pooling.POOLER && !architecture.pooler()) {
       problems.add(
@@ -70,7 +70,11 @@ final class OnnxModel {
         encoder.parameters(),
         HuggingFaceFolder.tokenizer(described, architecture.vocabularySize()),
         encoder.signature(),
-        new Checkpoint.Provenance(name, "unknown", sha256(bytes, encoder), ""));
+        new Checkpoint.Provenance(
+            name,
+            encoder.settings().licence().orElse("unknown"),
+            sha256(bytes, encoder),
+            encoder.settings().attribution().orElse("")));
   }
 
   private static byte[] bytes(Path file) {

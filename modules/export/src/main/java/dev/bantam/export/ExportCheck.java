@@ -10,6 +10,8 @@ import dev.bantam.model.EncoderModel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.function.BiFunction;
 
 /**
  * What an export changed, measured on fixed inputs: outputs of the exported model after reading it
@@ -60,10 +62,26 @@ public record ExportCheck(int inputs, double largest, double mean, double relati
    */
   public static ExportCheck compare(
       EncoderModel exported, Checkpoint like, OnnxOutput output, Path file) {
+    return compare(exported, like, output, new OnnxInterpreter(file)::run);
+  }
+
+  /**
+   * As {@link #compare(EncoderModel, Checkpoint, OnnxOutput, Path)}, without the rounding of
+   * activations to 8 bits: only the weights and the structure of the file are compared.
+   */
+  public static ExportCheck compareUnrounded(
+      EncoderModel exported, Checkpoint like, OnnxOutput output, Path file) {
+    return compare(exported, like, output, new OnnxInterpreter(file)::runUnrounded);
+  }
+
+  private static ExportCheck compare(
+      EncoderModel exported,
+      Checkpoint like,
+      OnnxOutput output,
+      BiFunction<Map<String, long[]>, Integer, float[]> file) {
     final List<Encoding> texts = texts(like);
     final PaddedBatch padded = new PaddedBatch(texts, like.architecture().padTokenId());
-    final float[] after =
-        new OnnxInterpreter(file).run(padded.inputs(like.signature()), texts.size());
+    final float[] after = file.apply(padded.inputs(like.signature()), texts.size());
     final Batch batch = Batch.of(texts);
     return switch (output) {
       case TOKENS -> of(exported.encode(batch), padded.withoutPadding(after), false);

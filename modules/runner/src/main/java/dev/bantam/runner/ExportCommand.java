@@ -1,6 +1,7 @@
 package dev.bantam.runner;
 
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.compression.CompressedModel;
 import dev.bantam.export.onnx.OnnxOutput;
 import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.run.ExportFormats;
@@ -84,7 +85,13 @@ final class ExportCommand implements Callable<Integer> {
   public Integer call() {
     final ExportFormat chosen = chosen();
     final ModelExport.Options options = options(chosen);
-    final boolean file = chosen != ExportFormat.SAFETENSORS && isOnnx(output);
+    final boolean file = isOnnx(output);
+    if (file && chosen == ExportFormat.SAFETENSORS) {
+      throw Main.usage(
+          output
+              + " is the name of an ONNX file, and --format safetensors writes a folder. Name a"
+              + " folder, or ask for --format onnx.");
+    }
     final NewFolder folder = new NewFolder(output, force);
     final NewOnnxFile single = new NewOnnxFile(output, force);
     if (file) {
@@ -94,7 +101,8 @@ final class ExportCommand implements Callable<Integer> {
     }
     final Sources sources = new Sources(Path.of(""), common.progress(), common.offline());
     final Checkpoint checkpoint = sources.model(model);
-    ModelExport.check(checkpoint, options);
+    final CompressedModel weights = sources.weights(model, checkpoint);
+    ModelExport.check(checkpoint, weights, options);
     if (file) {
       single.check(checkpoint);
     }
@@ -104,23 +112,19 @@ final class ExportCommand implements Callable<Integer> {
     }
     try (Workers workers = new Workers(common.threads())) {
       final ModelExport export =
-          new ModelExport(
-              checkpoint,
-              sources.weights(model, checkpoint),
-              "",
-              options,
-              workers,
-              common.progress());
-      final ModelExport.Written[] written = new ModelExport.Written[1];
-      final String name = file ? String.valueOf(output.getFileName()) : "model.onnx";
+          new ModelExport(checkpoint, weights, "", options, workers, common.progress());
       if (file) {
-        single.write(path -> written[0] = export.write(path, name));
+        single.write(path -> print(export.write(path, single.names())));
       } else {
-        folder.write(path -> written[0] = export.write(path, name));
+        folder.write(path -> print(export.write(path, ModelExport.Names.OF_FOLDER)));
       }
-      System.out.printf(Locale.ROOT, "%s%nWritten: %s%n", written[0].summary(), output);
+      System.out.println("Written: " + output);
     }
     return 0;
+  }
+
+  private static void print(ModelExport.Written written) {
+    System.out.println(written.summary());
   }
 
   private static boolean isOnnx(Path path) {

@@ -1,6 +1,7 @@
 package dev.bantam.runner;
 
 import dev.bantam.tensor.AtomicFiles;
+import dev.bantam.tensor.BantamException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -57,7 +58,7 @@ record NewFolder(Path path, boolean force) {
     }
   }
 
-  /** The old folder goes only when the new one has taken its name. */
+  /** The old folder goes only when the new one has taken its name; else it comes back. */
   private void replace(Path temporary) {
     if (!Files.exists(path)) {
       AtomicFiles.move(temporary, path);
@@ -65,7 +66,12 @@ record NewFolder(Path path, boolean force) {
     }
     final Path old = AtomicFiles.temporary(path.toAbsolutePath());
     AtomicFiles.move(path, old);
-    AtomicFiles.move(temporary, path);
+    try {
+      AtomicFiles.move(temporary, path);
+    } catch (BantamException e) {
+      AtomicFiles.move(old, path);
+      throw e;
+    }
     AtomicFiles.delete(old);
   }
 }

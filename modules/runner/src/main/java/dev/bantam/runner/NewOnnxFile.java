@@ -1,14 +1,14 @@
 package dev.bantam.runner;
 
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.runner.run.ModelExport;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -26,31 +26,35 @@ record NewOnnxFile(Path path, boolean force) {
     return path.toAbsolutePath().resolveSibling(name);
   }
 
-  /** Where each file of an exported folder goes; what is not here stays behind. */
-  private Map<String, Path> places() {
+  /** What the files are called. */
+  ModelExport.Names names() {
     final String name = String.valueOf(path.getFileName());
     final String stem = name.substring(0, name.length() - ".onnx".length());
-    final Map<String, Path> places = new LinkedHashMap<>();
-    places.put(TOKENIZER, beside(TOKENIZER));
-    places.put("README.md", beside(stem + ".md"));
-    places.put("manifest.json", beside(stem + ".manifest.json"));
-    places.put(name, beside(name)); // last: whoever sees it finds the others
-    return places;
+    return new ModelExport.Names(name, stem + ".md", stem + ".manifest.json");
+  }
+
+  /** The files that leave an exported folder; others stay behind. */
+  private List<String> files() {
+    final ModelExport.Names names = names();
+    // the ONNX file last: whoever sees it finds the others
+    return List.of(TOKENIZER, names.card(), names.manifest(), names.onnx());
   }
 
   /** Refuses files that exist. */
   void check() {
-    places()
-        .forEach(
-            (name, place) -> {
-              if (!name.equals(TOKENIZER) && Files.exists(place) && !force) {
-                throw Main.usage(
-                    place + " exists already. Choose another name, or replace it with --force.");
-              }
-              if (Files.isDirectory(place)) {
-                throw Main.usage(place + " is a folder. Choose another name.");
-              }
-            });
+    if (names().card().equals(".md")) {
+      throw Main.usage(path + " is no name of a file. Write for example model.onnx.");
+    }
+    for (String name : files()) {
+      final Path place = beside(name);
+      if (Files.isDirectory(place)) {
+        throw Main.usage(place + " is a folder. Choose another name.");
+      }
+      if (!name.equals(TOKENIZER) && Files.exists(place) && !force) {
+        throw Main.usage(
+            place + " exists already. Choose another name, or replace it with --force.");
+      }
+    }
   }
 
   /** Refuses a folder that holds another model's tokenizer. */
@@ -75,20 +79,18 @@ record NewOnnxFile(Path path, boolean force) {
   /**
    * Makes the files.
    *
-   * @param content fills an empty folder; the ONNX file has its name already
+   * @param content fills an empty folder; files have their names already
    */
   void write(Consumer<Path> content) {
     final Path temporary = AtomicFiles.temporary(path.toAbsolutePath());
     AtomicFiles.createFolders(temporary);
     try {
       content.accept(temporary);
-      places()
-          .forEach(
-              (name, place) -> {
-                if (Files.exists(temporary.resolve(name))) {
-                  AtomicFiles.move(temporary.resolve(name), place);
-                }
-              });
+      for (String name : files()) {
+        if (Files.exists(temporary.resolve(name))) {
+          AtomicFiles.move(temporary.resolve(name), beside(name));
+        }
+      }
     } finally {
       AtomicFiles.delete(temporary);
     }

@@ -64,8 +64,7 @@ final class Linears {
         product = blocks(x, module, grouped);
       } else {
         if (quantized.isEmpty()) {
-          quantized =
-              graph.outputs("", "DynamicQuantizeLinear", path(module) + "/Quantize", List.of(x), 3);
+          quantized = quantize(x, module);
         }
         product = integers(quantized, module, grouped);
       }

@@ -32,14 +32,6 @@ public enum OnnxFormat {
   }
 
   /**
-   * Largest {@code relative} of an export check, against the model with the same codes: rounding
-   * where the graph computes in float32, and the error of 8-bit activations where it does not.
-   */
-  public double tolerance() {
-    return this == INT8 ? 0.5 : 1e-4;
-  }
-
-  /**
    * Whether the format holds a matrix of an encoder layer as it is: integer codes bit for bit, or
    * float32.
    */

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiFunction;
 import onnx.Onnx;
 import org.nd4j.shade.protobuf.InvalidProtocolBufferException;
 
@@ -57,13 +58,28 @@ public final class OnnxInterpreter {
    * @throws IllegalStateException if the graph has an operator that {@link OnnxWriter} does not use
    */
   public float[] run(Map<String, long[]> inputs, int batch) {
+    return run(inputs, batch, OnnxOperators::apply);
+  }
+
+  /**
+   * As {@link #run}, without the rounding of activations to 8 bits: what is left are the weights of
+   * the file, so that they can be told right from wrong however rough the rounding is.
+   */
+  public float[] runUnrounded(Map<String, long[]> inputs, int batch) {
+    return run(inputs, batch, OnnxOperators::applyUnrounded);
+  }
+
+  private float[] run(
+      Map<String, long[]> inputs,
+      int batch,
+      BiFunction<Onnx.NodeProto, List<OnnxValue>, List<OnnxValue>> operators) {
     final Map<String, OnnxValue> values = new HashMap<>(stored); // looked up only
     inputs.forEach((name, v) -> values.put(name, OnnxValue.wholes(v, batch, v.length / batch)));
     final Map<String, Integer> last = lastUses();
     for (int i = 0; i < graph.getNodeCount(); i++) {
       final Onnx.NodeProto node = graph.getNode(i);
       final List<OnnxValue> results =
-          OnnxOperators.apply(node, node.getInputList().stream().map(values::get).toList());
+          operators.apply(node, node.getInputList().stream().map(values::get).toList());
       for (int o = 0; o < results.size(); o++) {
         values.put(node.getOutput(o), results.get(o));
       }

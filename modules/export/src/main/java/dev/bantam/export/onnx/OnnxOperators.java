@@ -49,6 +49,17 @@ final class OnnxOperators {
     };
   }
 
+  /**
+   * As {@link #apply}, but {@code DynamicQuantizeLinear} gives its input as it is, with the scale 1
+   * and the zero point 0.
+   */
+  static List<OnnxValue> applyUnrounded(NodeProto node, List<OnnxValue> in) {
+    return node.getOpType().equals("DynamicQuantizeLinear")
+        ? List.of(
+            in.get(0), OnnxValue.reals(new float[] {1f}), OnnxValue.bytes(new byte[] {0}, true))
+        : apply(node, in);
+  }
+
   private static int integer(NodeProto node, String name, int otherwise) {
     return node.getAttributeList().stream()
         .filter(a -> a.getName().equals(name))
@@ -403,19 +414,17 @@ final class OnnxOperators {
     final int k = a.last();
     final int n = b.last();
     final int m = a.length() / k;
+    if (a.reals() != null) {
+      return product(a, OnnxValue.reals(shifted(in, 0, k), k, n)); // unrounded, a = 0
+    }
     final long[] sums = new long[m * n];
     for (int from = 0; from < k; from += EXACT) {
       final int width = Math.min(EXACT, k - from);
       final float[] left = new float[m * width];
-      final float[] right = new float[width * n];
       for (int i = 0; i < left.length; i++) {
         left[i] = a.whole(i / width * k + from + i % width) - zeroA;
       }
-      for (int i = 0; i < right.length; i++) {
-        final int zeroB = in.size() > 3 ? in.get(3).whole(in.get(3).length() == 1 ? 0 : i % n) : 0;
-        right[i] = b.whole(from * n + i) - zeroB;
-      }
-      final float[] part = multiply(left, right, m, n, width);
+      final float[] part = multiply(left, shifted(in, from, width), m, n, width);
       for (int i = 0; i < sums.length; i++) {
         sums[i] += (long) part[i];
       }
@@ -423,6 +432,18 @@ final class OnnxOperators {
     final int[] shape = a.shape().clone();
     shape[shape.length - 1] = n;
     return OnnxValue.wholes(sums, shape);
+  }
+
+  /** Rows of B - b, as float32. */
+  private static float[] shifted(List<OnnxValue> in, int from, int rows) {
+    final OnnxValue b = in.get(1);
+    final int n = b.last();
+    final float[] values = new float[rows * n];
+    for (int i = 0; i < values.length; i++) {
+      final int zero = in.size() > 3 ? in.get(3).whole(in.get(3).length() == 1 ? 0 : i % n) : 0;
+      values[i] = b.whole(from * n + i) - zero;
+    }
+    return values;
   }
 
   private static OnnxValue blockProduct(NodeProto node, List<OnnxValue> in) {

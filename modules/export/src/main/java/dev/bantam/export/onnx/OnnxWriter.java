@@ -1,6 +1,7 @@
 package dev.bantam.export.onnx;
 
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.OnnxSettings;
 import dev.bantam.checkpoint.Signature;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.GroupedTensor;
@@ -92,7 +93,7 @@ public final class OnnxWriter {
       model.addOpsetImport(
           Onnx.OperatorSetIdProto.newBuilder().setDomain("com.microsoft").setVersion(1));
     }
-    metadata(like, format)
+    metadata(like, format, output)
         .forEach(
             (key, value) ->
                 model.addMetadataProps(
@@ -134,14 +135,13 @@ public final class OnnxWriter {
     }
   }
 
-  private static Map<String, String> metadata(Checkpoint like, OnnxFormat format) {
-    final Map<String, String> metadata = new TreeMap<>();
+  private static Map<String, String> metadata(
+      Checkpoint like, OnnxFormat format, OnnxOutput output) {
+    final Map<String, String> metadata =
+        new TreeMap<>(OnnxSettings.describe(like, output == OnnxOutput.LOGITS));
     metadata.put("bantam.format", format.id());
-    metadata.put("bantam.max_length", Integer.toString(like.maxLength()));
-    metadata.put("bantam.normalize", Boolean.toString(like.normalize()));
-    metadata.put("bantam.pooling", like.pooling().name().toLowerCase(Locale.ROOT));
+    metadata.put("bantam.output", output.name().toLowerCase(Locale.ROOT));
     metadata.put("bantam.source", like.provenance().source());
-    metadata.put("bantam.licence", like.provenance().licence());
     return metadata;
   }
 

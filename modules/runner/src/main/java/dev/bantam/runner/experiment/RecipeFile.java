@@ -3,9 +3,7 @@ package dev.bantam.runner.experiment;
 import dev.bantam.compression.Settings;
 import dev.bantam.tensor.BantamException;
 import java.nio.file.Path;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 
 /** A recipe file: a list of steps as in a variant's {@code steps:}, without a grid. */
 public final class RecipeFile<S> {
@@ -30,8 +28,7 @@ public final class RecipeFile<S> {
   /** As {@link #read}, from bytes; messages call the file {@code fileName}. */
   public static <S> RecipeFile<S> parse(String fileName, byte[] bytes, Catalogue<S> catalogue) {
     final Problems problems = new Problems(fileName);
-    final Yaml root = YamlComposer.compose(bytes, problems);
-    final Yaml list = Grid.substitute(root, Map.of(), new LinkedHashSet<>(), problems);
+    final Yaml list = YamlComposer.compose(bytes, problems);
     final List<StepReader.Placed<S>> steps =
         new StepReader<>(catalogue, problems).read("a recipe", list);
     problems.throwIfAny();

@@ -56,6 +56,10 @@ public final class Compressing {
       for (Step.StepProblem problem : steps.get(i).value().check(shapes())) {
         recipe.step(i).problem(problem.key(), problem.message());
       }
+      if (steps.get(i).value().needsLabels()
+          && task.filter(t -> !t.kind().hasLabels()).isPresent()) {
+        recipe.step(i).problem("method", "it learns from labels. " + task.get().withoutLabels());
+      }
     }
     recipe.problems().throwIfAny();
     task.ifPresent(t -> Tasked.requireFits(model, t));
@@ -86,7 +90,7 @@ public final class Compressing {
             .sum();
     out.printf(
         Locale.ROOT,
-        "%s: about %,d bytes, %.2f x smaller than float32%n",
+        "%s: about %,d bytes without its header, %.2f x smaller than float32%n",
         model.name(),
         bytes,
         (double) Float.BYTES * weights.parameters() / bytes);
@@ -110,7 +114,7 @@ public final class Compressing {
                 ExportFormat.SAFETENSORS, Optional.empty(), Optional.empty(), false),
             workers,
             progress);
-    final String summary = export.write(folder, "").summary();
+    final String summary = export.write(folder, ModelExport.Names.OF_FOLDER).summary();
     return task.isEmpty() ? summary : summary + "\n" + score(folder, export, workers, progress);
   }
 

@@ -43,11 +43,11 @@ record FormatForms(CompressedModel model, String recipe) {
    * @param bits of the codes of matrices that have to be quantized; of {@link OnnxFormat#INT4} 4
    */
   static FormatForms of(CompressedModel weights, OnnxFormat format, int bits, Workers workers) {
-    final Map<String, CompressedTensor> held = new LinkedHashMap<>();
-    weights.tensors().forEach((name, tensor) -> held.put(name, plain(tensor)));
     if (format == OnnxFormat.FLOAT) {
       return new FormatForms(weights, "");
     }
+    final Map<String, CompressedTensor> held = new LinkedHashMap<>();
+    weights.tensors().forEach((name, tensor) -> held.put(name, plain(tensor)));
     final String recipe = recipe(toQuantize(held, format), held, format, bits);
     if (!recipe.isEmpty()) {
       quantize(held, recipe, workers);
@@ -58,6 +58,13 @@ record FormatForms(CompressedModel model, String recipe) {
                 ? grouped
                 : DenseTensor.float32(tensor.dense()));
     return new FormatForms(new CompressedModel(held), recipe);
+  }
+
+  /** Whether the matrices of the encoder layers, or some of them, have to be quantized. */
+  static boolean quantizesMatrices(CompressedModel weights, OnnxFormat format) {
+    final Map<String, CompressedTensor> held = new LinkedHashMap<>();
+    weights.tensors().forEach((name, tensor) -> held.put(name, plain(tensor)));
+    return toQuantize(held, format).stream().anyMatch(TensorSelector::isEncoderMatrix);
   }
 
   /** With the codes of zeros, which ONNX cannot leave out. */

@@ -14,6 +14,10 @@ import java.util.Map;
 
 /** The README.md of an exported model: what it is, what was measured, where it comes from. */
 final class ModelCard {
+  static final String PACKED =
+      "The weights are packed: Bantam reads them, and so does its library `bantam-reader`, which"
+          + " needs nothing but Java. The byte layout is in Bantam's docs/formats.md.";
+
   private ModelCard() {}
 
   /**
@@ -95,9 +99,10 @@ final class ModelCard {
     final boolean labels = subject.task().kind().hasLabels();
     return (treatment.isEmpty()
             ? "The weights are plain float32 safetensors. "
-            : "The weights are packed; Bantam reads them: `./bantam evaluate FOLDER --task "
+            : PACKED
+                + " `./bantam evaluate FOLDER --task "
                 + taskArgument(subject.task())
-                + "`. The byte layout is in Bantam's docs/formats.md. ")
+                + "` scores them. ")
         + String.format(
             Locale.ROOT,
             (labels ? "The classifier reads" : "A text's vector is")

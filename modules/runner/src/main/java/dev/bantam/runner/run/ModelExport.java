@@ -29,7 +29,6 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Writes a model in a format, outside of an experiment. */
 public final class ModelExport {
-  private static final String MANIFEST = "manifest.json";
   private static final String NOT_MEASURED = "What it scores was not measured here.";
 
   private final Checkpoint model;
@@ -56,25 +55,39 @@ public final class ModelExport {
   }
 
   /**
+   * What files are called.
+   *
+   * @param onnx the model if it is an ONNX file
+   * @param card what it is and how to use it, Markdown
+   * @param manifest what it was made from and how it was checked, JSON
+   */
+  public record Names(String onnx, String card, String manifest) {
+    /** In a folder of one model. */
+    public static final Names OF_FOLDER =
+        new Names(OnnxExport.FILE, ModelFolder.CARD, "manifest.json");
+  }
+
+  /**
    * What was written.
    *
    * @param bytes length of the weights' file
    * @param denseBytes four bytes for each parameter
    * @param check the file read back against the model
+   * @param predicts whether predictions were compared
    */
-  public record Written(long bytes, long denseBytes, ExportCheck check) {
+  public record Written(long bytes, long denseBytes, ExportCheck check, boolean predicts) {
     /** One line for the console. */
     public String summary() {
       return String.format(
-          Locale.ROOT,
-          "%,d bytes, %.2f x smaller than float32. Read back on %d texts: largest difference %.3g,"
-              + " relative %.3g, %d predictions changed.",
-          bytes,
-          (double) denseBytes / bytes,
-          check.inputs(),
-          check.largest(),
-          check.relative(),
-          check.flips());
+              Locale.ROOT,
+              "%,d bytes, %.2f x smaller than float32. Read back on %d texts: largest difference"
+                  + " %.3g, relative %.3g",
+              bytes,
+              (double) denseBytes / bytes,
+              check.inputs(),
+              check.largest(),
+              check.relative())
+          + (predicts ? ", " + check.flips() + " predictions changed." : ".");
     }
   }
 
@@ -103,9 +116,19 @@ public final class ModelExport {
   /**
    * Refuses what a model cannot give.
    *
-   * @throws BantamException (usage) if logits are asked of a model without a head
+   * @param weights the model's
+   * @throws BantamException (usage) if logits are asked of a model without a head, or a number of
+   *     bits where every matrix has its codes already
    */
-  public static void check(Checkpoint model, Options options) {
+  public static void check(Checkpoint model, CompressedModel weights, Options options) {
+    if (options.bits().isPresent() && !FormatForms.quantizesMatrices(weights, OnnxFormat.INT8)) {
+      throw new BantamException(
+          ExitCode.USAGE,
+          "--bits has no effect: the matrices of '"
+              + model.name()
+              + "' have integer codes already, and onnx-int8 keeps them. Leave it out, or export"
+              + " the model that this one was made from.");
+    }
     if (options.output().equals(Optional.of(OnnxOutput.LOGITS)) && model.head().isEmpty()) {
       throw new BantamException(
           ExitCode.USAGE,
@@ -120,9 +143,9 @@ public final class ModelExport {
    * Writes a folder.
    *
    * @param folder exists and is empty
-   * @param onnxName name of the file if it is an ONNX one
+   * @param names what its files are called
    */
-  public Written write(Path folder, String onnxName) {
+  public Written write(Path folder, Names names) {
     final ObjectNode manifest = Json.object();
     manifest.put("bantam", Version.TEXT).put("format", ExportFormats.id(options.format()));
     manifest
@@ -134,18 +157,27 @@ public final class ModelExport {
       manifest.put("recipe", recipe);
     }
     final boolean packed = options.format() == ExportFormat.SAFETENSORS;
-    final Path file = folder.resolve(packed ? ModelFolder.WEIGHTS : onnxName);
-    final ExportCheck check = packed ? safetensors(folder, manifest) : onnx(folder, file, manifest);
+    final Path file = folder.resolve(packed ? ModelFolder.WEIGHTS : names.onnx());
+    final ExportCheck check =
+        packed ? safetensors(folder, manifest) : onnx(folder, names, manifest);
     manifest.put("file", file.getFileName().toString());
     manifest.put("file_sha256", SafetensorsFile.sha256(file));
-    Json.write(folder.resolve(MANIFEST), manifest);
-    return new Written(length(file), Float.BYTES * weights.parameters(), check);
+    Json.write(folder.resolve(names.manifest()), manifest);
+    return new Written(length(file), Float.BYTES * weights.parameters(), check, predicts());
   }
 
-  private ExportCheck onnx(Path folder, Path file, ObjectNode manifest) {
+  private boolean predicts() {
+    return options.format() == ExportFormat.SAFETENSORS
+        ? model.head().isPresent()
+        : options.onnx().gives(model) == OnnxOutput.LOGITS;
+  }
+
+  private ExportCheck onnx(Path folder, Names names, ObjectNode manifest) {
     final OnnxExport export = options.onnx();
-    final String usage = OnnxCard.usage(model, export, file.getFileName().toString());
-    ModelFolder.describe(folder, model, card(usage, NOT_MEASURED));
+    final String usage = OnnxCard.usage(model, export, names.onnx());
+    ModelFolder.describe(folder, model, card(usage, NOT_MEASURED, names));
+    AtomicFiles.move(folder.resolve(ModelFolder.CARD), folder.resolve(names.card()));
+    final Path file = folder.resolve(names.onnx());
     final OnnxExport.Written written = export.write(model, weights, file, workers);
     warn(export, written);
     written.describe(manifest);
@@ -154,7 +186,7 @@ public final class ModelExport {
 
   private ExportCheck safetensors(Path folder, ObjectNode manifest) {
     final CompressedModel stored = options.dense() ? denseWeights() : weights;
-    ModelFolder.write(folder, model, stored, card(reader(stored), NOT_MEASURED));
+    ModelFolder.write(folder, model, stored, card(reader(stored), NOT_MEASURED, Names.OF_FOLDER));
     final Checkpoint readBack = ModelFolder.read(folder, progress);
     requireSame(stored, readBack.parameters());
     try (EncoderModel one = encoder(model, model.parameters());
@@ -193,21 +225,21 @@ public final class ModelExport {
 
   /** Writes the card of a safetensors folder again, with what was measured on it. */
   void measured(Path folder, String results) {
-    AtomicFiles.write(folder.resolve(ModelFolder.CARD), card(reader(weights), results));
+    AtomicFiles.write(
+        folder.resolve(ModelFolder.CARD), card(reader(weights), results, Names.OF_FOLDER));
   }
 
   private static String reader(CompressedModel stored) {
     return stored.tensors().values().stream().allMatch(DenseTensor.class::isInstance)
         ? "The weights are plain safetensors, which every tool for them reads.\n\n"
-        : "The weights are packed: Bantam reads them, and so does its library `bantam-reader`,"
-            + " which needs nothing but Java. The byte layout is in Bantam's docs/formats.md.\n\n";
+        : ModelCard.PACKED + "\n\n";
   }
 
   private EncoderModel encoder(Checkpoint like, Map<String, INDArray> parameters) {
     return new EncoderModel(like.architecture(), like.head(), like.pooling(), parameters, workers);
   }
 
-  private String card(String usage, String results) {
+  private String card(String usage, String results, Names names) {
     return "# "
         + model.name()
         + ", "
@@ -216,8 +248,10 @@ public final class ModelExport {
         + model.provenance().source()
         + "`.\n\n## Measured\n\n"
         + results
-        + " `manifest.json` says how far its outputs are from the source's on fixed texts. Speed was"
-        + " not measured.\n\n"
+        + " `"
+        + names.manifest()
+        + "` says how far its outputs are from the source's on fixed texts. Speed was not"
+        + " measured.\n\n"
         + (recipe.isEmpty() ? "" : "## How it was compressed\n\n```yaml\n" + recipe + "```\n\n")
         + "## How to use it\n\n"
         + usage

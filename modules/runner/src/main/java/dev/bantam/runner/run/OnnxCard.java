@@ -25,16 +25,16 @@ final class OnnxCard {
             Locale.ROOT,
             "`%s` is ONNX, opset %d, for ONNX Runtime and what is built on it (DJL, LangChain4j,"
                 + " Spring AI, Vespa, OpenSearch). Inputs, int64 [batch, sequence]: `%s`, `%s`%s."
-                + " Texts are tokenized by `tokenizer.json` and cut at %d tokens.\n\n",
+                + "%s\n\n",
             file,
             OnnxWriter.OPSET,
             names.inputIds(),
             names.attentionMask(),
             names.tokenTypeIds().map(n -> ", `" + n + "`").orElse(""),
-            model.maxLength()));
+            tokens(model)));
     text.append(output(model, export.gives(model))).append("\n\n");
     text.append(arithmetic(export.format())).append("\n\n");
-    if (export.gives(model) == OnnxOutput.TOKENS && model.pooling() != Pooling.POOLER) {
+    if (isForLangChain4j(model, export)) {
       text.append(
           String.format(
               Locale.ROOT,
@@ -44,6 +44,23 @@ final class OnnxCard {
               model.pooling().name()));
     }
     return text.toString();
+  }
+
+  private static String tokens(Checkpoint model) {
+    return model.tokenizer().isPresent()
+        ? " Texts are tokenized by `tokenizer.json` and cut at " + model.maxLength() + " tokens."
+        : " At most "
+            + model.maxLength()
+            + " tokens a text; the model came without a tokenizer.json.";
+  }
+
+  /** It pools and normalises itself, and knows the inputs by their usual names. */
+  private static boolean isForLangChain4j(Checkpoint model, OnnxExport export) {
+    return export.gives(model) == OnnxOutput.TOKENS
+        && model.pooling() != Pooling.POOLER
+        && model.tokenizer().isPresent()
+        && model.signature().inputIds().equals(Signature.STANDARD.inputIds())
+        && model.signature().attentionMask().equals(Signature.STANDARD.attentionMask());
   }
 
   private static String output(Checkpoint model, OnnxOutput output) {

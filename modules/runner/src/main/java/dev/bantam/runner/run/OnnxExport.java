@@ -16,11 +16,13 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Writes a model as an ONNX file and checks it: the file is read back, computed on fixed texts, and
- * compared with the model that it holds and with the model that was given.
+ * Writes a model as an ONNX file and checks it: the file is read back and computed on fixed texts.
+ * Without the rounding of activations it must give what the weights in it give; with it, it is
+ * compared with the model that was given.
  *
  * @param format how weights are stored
  * @param output what the file gives; empty for logits if there is a head, else token vectors
@@ -29,6 +31,12 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 record OnnxExport(OnnxFormat format, Optional<OnnxOutput> output, int bits) {
   /** Name of the file in an exported folder. */
   static final String FILE = "model.onnx";
+
+  /**
+   * Largest relative difference between a file and the model with the same weights, both in
+   * float32. Observed are 2e-7 to 1e-6.
+   */
+  private static final double TOLERANCE = 1e-4;
 
   /** Products of two neighbours stay within 16 bits up to this code. */
   private static final int SAFE = 64;
@@ -76,31 +84,40 @@ record OnnxExport(OnnxFormat format, Optional<OnnxOutput> output, int bits) {
   /**
    * Writes a file.
    *
-   * @param like has a tokenizer
    * @throws IllegalStateException if the file computes something else than the weights in it
    */
   Written write(Checkpoint like, CompressedModel weights, Path file, Workers workers) {
     final FormatForms forms = FormatForms.of(weights, format, bits, workers);
     final OnnxOutput gives = gives(like);
     OnnxWriter.write(like, forms.model(), format, gives, file);
-    final ExportCheck same = check(like, forms.model(), gives, file, workers);
-    if (!(same.relative() <= format.tolerance())) { // NaN does not pass
+    final ExportCheck same =
+        check(
+            like,
+            forms.model(),
+            workers,
+            model -> ExportCheck.compareUnrounded(model, like, gives, file));
+    if (!(same.relative() <= TOLERANCE)) { // NaN does not pass
       throw new IllegalStateException(
           file + " does not compute what its weights give: " + same + " for " + format.id());
     }
     return new Written(
         forms.recipe(),
         gives,
-        forms.recipe().isEmpty() ? same : check(like, weights, gives, file, workers),
+        forms.recipe().isEmpty() && format != OnnxFormat.INT8
+            ? same
+            : check(like, weights, workers, model -> ExportCheck.compare(model, like, gives, file)),
         format == OnnxFormat.INT8 && saturates(forms.model()));
   }
 
   private static ExportCheck check(
-      Checkpoint like, CompressedModel weights, OnnxOutput gives, Path file, Workers workers) {
+      Checkpoint like,
+      CompressedModel weights,
+      Workers workers,
+      Function<EncoderModel, ExportCheck> check) {
     final Map<String, INDArray> dense = weights.dense();
     try (EncoderModel model =
         new EncoderModel(like.architecture(), like.head(), like.pooling(), dense, workers)) {
-      return ExportCheck.compare(model, like, gives, file);
+      return check.apply(model);
     } finally {
       Bench.free(dense);
     }
