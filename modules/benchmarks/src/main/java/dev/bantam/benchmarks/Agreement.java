@@ -66,4 +66,37 @@ final class Agreement {
               TOLERANCE));
     }
   }
+
+  /**
+   * Compares the last hidden states that two files give for a batch, whose weights may be rounded
+   * in different ways.
+   *
+   * @param what names the batch in the message
+   * @param lowest smallest cosine of all numbers together
+   * @throws BantamException (unexpected) if it is smaller
+   */
+  static void check(String what, float[] ours, float[] theirs, double lowest) {
+    double product = 0;
+    double squares = 0;
+    double theirSquares = 0;
+    for (int i = 0; i < Math.min(ours.length, theirs.length); i++) {
+      product += (double) ours[i] * theirs[i];
+      squares += (double) ours[i] * ours[i];
+      theirSquares += (double) theirs[i] * theirs[i];
+    }
+    final double cosine = product / Math.sqrt(squares * theirSquares);
+    if (ours.length != theirs.length || !(cosine >= lowest)) { // NaN does not pass
+      throw new BantamException(
+          ExitCode.UNEXPECTED,
+          String.format(
+              Locale.ROOT,
+              "%s: the files give %d and %d numbers whose cosine is %.6f, less than %s. Times of"
+                  + " different work are not compared.",
+              what,
+              ours.length,
+              theirs.length,
+              cosine,
+              lowest));
+    }
+  }
 }

@@ -4,13 +4,14 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.bantam.tensor.Workers;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * One line of output: a JSON object whose numbers have up to four significant digits.
+ * One line of output: a JSON object.
  *
  * @param bench name of the benchmark
  * @param name name of the case
@@ -18,6 +19,7 @@ import java.util.Map;
  * @param unit of both rates
  * @param comparison the measured figures
  * @param further more fields, in order
+ * @param digits most significant digits of a number
  */
 record BenchLine(
     String bench,
@@ -25,14 +27,32 @@ record BenchLine(
     String peer,
     String unit,
     Comparison comparison,
-    Map<String, Double> further) {
+    Map<String, Double> further,
+    int digits) {
   private static final JsonMapper MAPPER =
       JsonMapper.builder().enable(JsonGenerator.Feature.WRITE_BIGDECIMAL_AS_PLAIN).build();
 
-  private static final MathContext DIGITS = new MathContext(4);
+  /** More than rates repeat to. */
+  private static final int DIGITS_OF_RATES = 4;
 
   BenchLine {
     further = new LinkedHashMap<>(further);
+  }
+
+  /** Rates. */
+  BenchLine(
+      String bench,
+      String name,
+      String peer,
+      String unit,
+      Comparison comparison,
+      Map<String, Double> further) {
+    this(bench, name, peer, unit, comparison, further, DIGITS_OF_RATES);
+  }
+
+  /** How a peer's number of threads is told. */
+  static String threads(Workers workers) {
+    return workers.threads() + (workers.threads() == 1 ? " thread" : " threads");
   }
 
   String json() {
@@ -54,7 +74,7 @@ record BenchLine(
     }
   }
 
-  private static BigDecimal rounded(double value) {
-    return new BigDecimal(value, DIGITS).stripTrailingZeros();
+  private BigDecimal rounded(double value) {
+    return new BigDecimal(value, new MathContext(digits)).stripTrailingZeros();
   }
 }

@@ -8,25 +8,14 @@ import picocli.CommandLine.Option;
 
 /** Options that every benchmark takes. */
 final class BenchOptions {
-  private static final List<String> MODELS = List.of("all-minilm-l6-v2", "bge-small-en-v1.5");
-
   private static final double TURN_SECONDS = 0.25;
-
-  @Option(
-      names = "--model",
-      paramLabel = "MODEL",
-      arity = "1..*",
-      description =
-          "A named model, a folder in Hugging Face layout or an .onnx file (default:"
-              + " all-minilm-l6-v2 and bge-small-en-v1.5).")
-  private List<String> models = MODELS;
 
   @Option(
       names = "--case",
       paramLabel = "C",
       arity = "1..*",
       description =
-          "Cases to measure instead of the usual ones, each SENTENCESxTOKENS or, for the encoder,"
+          "Shapes to time instead of the usual ones, each SENTENCESxTOKENS or, for the encoder,"
               + " real-text.")
   private List<String> cases;
 
@@ -47,10 +36,6 @@ final class BenchOptions {
 
   @Mixin private Common common;
 
-  List<String> models() {
-    return models;
-  }
-
   Common common() {
     return common;
   }
@@ -58,6 +43,20 @@ final class BenchOptions {
   /** The cases asked for, or the usual ones. */
   List<BenchCase> cases(String... usual) {
     return (cases == null ? List.of(usual) : cases).stream().map(BenchCase::parse).toList();
+  }
+
+  /**
+   * As {@link #cases}, of equal lengths alone.
+   *
+   * @param what is measured, for the message
+   */
+  List<BenchCase> shapes(String what, String... usual) {
+    final List<BenchCase> shapes = cases(usual);
+    if (shapes.stream().anyMatch(BenchCase::realText)) {
+      throw Main.usage(
+          what + " is measured on batches of equal lengths, e.g. --case " + usual[0] + ".");
+    }
+    return shapes;
   }
 
   InTurn inTurn() {

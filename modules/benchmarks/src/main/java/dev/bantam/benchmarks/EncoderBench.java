@@ -129,12 +129,7 @@ final class EncoderBench implements AutoCloseable {
   }
 
   private BenchLine line(BenchCase wanted, Comparison comparison, Map<String, Double> further) {
-    final String peer =
-        "onnxruntime "
-            + theirs.version()
-            + " fp32, "
-            + workers.threads()
-            + (workers.threads() == 1 ? " thread" : " threads");
+    final String peer = theirs.runtime() + " fp32, " + BenchLine.threads(workers);
     return new BenchLine("encoder", name(wanted), peer, "sentences/s", comparison, further);
   }
 

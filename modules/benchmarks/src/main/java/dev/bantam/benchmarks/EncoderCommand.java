@@ -31,6 +31,7 @@ import picocli.CommandLine.Spec;
 final class EncoderCommand implements Callable<Integer> {
   private static final String TASK = "wordnet-supersense";
 
+  @Mixin private ModelsOption models;
   @Mixin private BenchOptions options;
   @Spec private CommandSpec spec;
 
@@ -45,7 +46,7 @@ final class EncoderCommand implements Callable<Integer> {
     final List<Example> text =
         cases.stream().anyMatch(BenchCase::realText) ? text(artifacts) : List.of();
     try (Workers workers = new Workers(options.common().threads())) {
-      for (String name : options.models()) {
+      for (String name : models.names()) {
         final Checkpoint checkpoint = sources.model(name);
         final byte[] onnx = OnnxSource.read(name, artifacts);
         try (EncoderBench bench = new EncoderBench(checkpoint, onnx, workers, inTurn)) {

@@ -11,16 +11,22 @@ import picocli.CommandLine.ParameterException;
     mixinStandardHelpOptions = true,
     versionProvider = dev.bantam.runner.Main.Versions.class,
     description = {
-      "Measure speed against a named peer, in turn in one process.",
+      "Measure speed, and of exported files quality, against a named peer in one process.",
       "One JSON object a line; a higher ratio is better."
     },
-    subcommands = {EncoderCommand.class, TrainCommand.class, FisherCommand.class})
+    subcommands = {
+      EncoderCommand.class,
+      TrainCommand.class,
+      OnnxCommand.class,
+      FisherCommand.class
+    })
 public final class Main implements Callable<Integer> {
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
   @Override
   public Integer call() {
-    throw new ParameterException(spec.commandLine(), "Name a benchmark: encoder, train or fisher.");
+    throw new ParameterException(
+        spec.commandLine(), "Name a benchmark: encoder, train, onnx or fisher.");
   }
 
   /** Runs one benchmark and ends the process with its exit code. */

@@ -17,8 +17,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * An encoder run by ONNX Runtime in float32 on the processor, with all of its graph optimisations;
- * its threads spin between runs, as is its default.
+ * An encoder run by ONNX Runtime on the processor, with all of its graph optimisations; its threads
+ * spin between runs, as is its default.
  */
 final class OnnxRuntimeEncoder implements AutoCloseable {
   private static final String LAST_HIDDEN_STATE = "last_hidden_state";
@@ -76,9 +76,9 @@ final class OnnxRuntimeEncoder implements AutoCloseable {
     }
   }
 
-  /** The version of the library. */
-  String version() {
-    return environment.getVersion();
+  /** Name and version of the library. */
+  String runtime() {
+    return "onnxruntime " + environment.getVersion();
   }
 
   /** A batch as ONNX Runtime takes it: sentences padded to the longest. */

@@ -24,20 +24,18 @@ import picocli.CommandLine.Spec;
       "Cases: 32x32 8x128. The ratio, forward time over step time, is below 1."
     })
 final class TrainCommand implements Callable<Integer> {
+  @Mixin private ModelsOption models;
   @Mixin private BenchOptions options;
   @Spec private CommandSpec spec;
 
   @Override
   public Integer call() {
-    final List<BenchCase> cases = options.cases("32x32", "8x128");
-    if (cases.stream().anyMatch(BenchCase::realText)) {
-      throw Main.usage("Training is measured on batches of equal lengths, e.g. --case 32x32.");
-    }
+    final List<BenchCase> cases = options.shapes("Training", "32x32", "8x128");
     final InTurn inTurn = options.inTurn();
     final Progress progress = options.common().progress();
     final Sources sources = new Sources(Path.of(""), progress, options.common().offline());
     try (Workers workers = new Workers(options.common().threads())) {
-      for (String name : options.models()) {
+      for (String name : models.names()) {
         final Checkpoint checkpoint = sources.model(name);
         for (BenchCase wanted : cases) {
           progress.message("Measuring " + checkpoint.name() + " " + wanted.name());

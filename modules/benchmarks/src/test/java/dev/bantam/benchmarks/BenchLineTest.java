@@ -36,4 +36,20 @@ class BenchLineTest {
         new BenchLine("b", "c", "p", "u", new Comparison(1_234_321, 1.234e-5, 1, 5, 0), Map.of())
             .json());
   }
+
+  @Test
+  void lengthsOfFilesAreToldInFull() {
+    assertEquals(
+        "{\"bench\":\"b\",\"case\":\"c\",\"ours\":22934191,\"peer\":\"p\",\"theirs\":22972370,"
+            + "\"unit\":\"bytes\",\"ratio\":1.0016647,\"runs\":1,\"spread\":0}",
+        new BenchLine(
+                "b",
+                "c",
+                "p",
+                "bytes",
+                new Comparison(22_934_191, 22_972_370, 22_972_370 / 22_934_191.0, 1, 0),
+                Map.of(),
+                8)
+            .json());
+  }
 }

@@ -62,7 +62,7 @@ class MainTest {
     expect(0, "", "--help");
     final String help = out.toString(StandardCharsets.UTF_8);
     assertTrue(help.contains("bantam bench") && help.contains("encoder"), help);
-    assertTrue(help.contains("train"), help);
+    assertTrue(help.contains("train") && help.contains("onnx"), help);
   }
 
   @Test
@@ -73,6 +73,7 @@ class MainTest {
     expect(2, "--seconds", "train", "--seconds", "0");
     expect(2, "--warm-up", "encoder", "--warm-up", "NaN");
     expect(2, "equal lengths", "train", "--case", "real-text");
+    expect(2, "equal lengths", "onnx", "--case", "real-text");
   }
 
   @Test
@@ -82,5 +83,6 @@ class MainTest {
     Files.writeString(folder.resolve("tokenizer.json"), "{}");
     final Path damaged = Files.writeString(folder.resolve("damaged.onnx"), "no graph");
     expect(4, "damaged.onnx", "encoder", "--model", damaged.toString());
+    expect(4, "train.tsv", "onnx", "--stsb", folder.toString());
   }
 }

