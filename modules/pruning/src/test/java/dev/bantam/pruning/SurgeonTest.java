@@ -87,17 +87,14 @@ class SurgeonTest {
     assertArrayEquals(new float[] {0, 3.5f}, w);
   }
 
-  /** F = [[2, 1, 0], [1, 2, 1], [0, 1, 2]] from gradients of two pairs, w = (1, 1, 4). */
+  /** F = [[2, 1, 0], [1, 2, 1], [0, 1, 2]], w = (1, 1, 4). */
   @Test
   void theSumOfPartsIsNotTheWhole() {
     final float root = (float) Math.sqrt(2);
-    final float[][] gradients = {{root, root, 0}, {0, root, root}};
-    // 1/2 (g g^T + h h^T) = [[1, 1, 0], [1, 2, 1], [0, 1, 1]]; the rest of the diagonal by hand
-    final float[][] more = {{root, root, 0}, {0, root, root}, {root, 0, 0}, {0, 0, root}};
-    assertEquals(2, gradients.length);
-    final BlockFisher fisher = fisher(3, more);
+    final float[][] gradients = {{root, root, 0}, {0, root, root}, {root, 0, 0}, {0, 0, root}};
+    final BlockFisher fisher = fisher(3, gradients);
     final float[] w = {1, 1, 4};
-    // 1/4 of the sum of four is F/2 without dampening, so m = 2 gives F
+    // half of the sum of the four is F
     final double tiny = 1e-300;
     final Surgeon joint = new Surgeon("w", fisher, tiny, 2, UpdateRule.JOINT);
     assertArrayEquals(new double[] {2.0 / 3, 0.5, 32.0 / 3}, scores(joint, w, 1), 1e-6);
