@@ -203,18 +203,21 @@ record Obert(
   }
 
   /** Mean task loss without dropout. */
+  @SuppressWarnings("try") // the scope is what counts, not the variable
   private static double loss(StepResources resources, List<LabelledBatch> batches) {
     final Model<Batch> model = resources.model();
     double sum = 0;
-    for (LabelledBatch batch : batches) {
-      final Model.Outputs outputs = model.outputs(batch.batch());
-      sum +=
-          TaskLoss.of(resources.task().requireHead().kind(), batch.labels(), batch.targets())
-              .apply(
-                  outputs.values(),
-                  outputs.rows(),
-                  outputs.columns(),
-                  new float[outputs.values().length]);
+    try (Model.Frozen frozen = model.freeze()) {
+      for (LabelledBatch batch : batches) {
+        final Model.Outputs outputs = model.outputs(batch.batch());
+        sum +=
+            TaskLoss.of(resources.task().requireHead().kind(), batch.labels(), batch.targets())
+                .apply(
+                    outputs.values(),
+                    outputs.rows(),
+                    outputs.columns(),
+                    new float[outputs.values().length]);
+      }
     }
     return sum / batches.size();
   }
