@@ -120,7 +120,6 @@ class ClassifierFolderTest {
     final Path file = temporary.resolve("onnx.onnx"); // names its labels itself
     Outcome.of("evaluate", file, "--task", tiny.task()).code(0).prints(accuracy(expected));
     Outcome.of("inspect", file).code(0).prints("head: [no, yes]", "pooler pooling");
-    assertEquals(
-        packed.head(), Models.open(file.toString(), Models.Options.DEFAULT).head());
+    assertEquals(packed.head(), Models.open(file.toString(), Models.Options.DEFAULT).head());
   }
 }

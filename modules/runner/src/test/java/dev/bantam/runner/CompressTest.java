@@ -43,13 +43,15 @@ class CompressTest {
 
   private Outcome compress(Path model, Object... more) {
     final Object[] command = new Object[6 + more.length];
-    System.arraycopy(new Object[] {"compress", model, "--recipe", recipe, "-o", output}, 0, command, 0, 6);
+    System.arraycopy(
+        new Object[] {"compress", model, "--recipe", recipe, "-o", output}, 0, command, 0, 6);
     System.arraycopy(more, 0, command, 6, more.length);
     return Outcome.of(command);
   }
 
   private static double number(String text, String regex) {
-    final List<MatchResult> found = Pattern.compile("(?m)" + regex).matcher(text).results().toList();
+    final List<MatchResult> found =
+        Pattern.compile("(?m)" + regex).matcher(text).results().toList();
     assertEquals(1, found.size(), regex + " in " + text);
     return Double.parseDouble(found.get(0).group(1));
   }
@@ -180,7 +182,10 @@ class CompressTest {
   void aDryRunShowsWhatWouldHappen() {
     compress(tiny.model(), "--dry-run")
         .code(0)
-        .prints("quantize by rtn", "2 x encoder.layer.*.attention.self.key.weight -> 8 bit", "tiny-bert: about 13,384 bytes without its header, 1.60 x smaller");
+        .prints(
+            "quantize by rtn",
+            "2 x encoder.layer.*.attention.self.key.weight -> 8 bit",
+            "tiny-bert: about 13,384 bytes without its header, 1.60 x smaller");
     assertFalse(Files.exists(output));
   }
 

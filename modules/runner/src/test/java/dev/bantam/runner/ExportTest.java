@@ -84,7 +84,8 @@ class ExportTest {
     final String card = Tiny.read(folder.resolve("README.md"));
     assertTrue(card.contains("`manifest.json` says"), card);
     assertTrue(
-        card.contains("new OnnxEmbeddingModel(\"model.onnx\", \"tokenizer.json\", PoolingMode.MEAN)"),
+        card.contains(
+            "new OnnxEmbeddingModel(\"model.onnx\", \"tokenizer.json\", PoolingMode.MEAN)"),
         card);
   }
 
@@ -202,7 +203,8 @@ class ExportTest {
         .code(0)
         .prints("Would write tiny-bert as onnx-int8 to " + output);
     export(tiny.model(), "onnx", output, "--dry-run", "--result", "logits").code(2).says("no head");
-    assertEquals(List.of(), Folders.files(temporary).stream().filter(f -> f.contains("out")).toList());
+    assertEquals(
+        List.of(), Folders.files(temporary).stream().filter(f -> f.contains("out")).toList());
   }
 
   /** The codes of the file, laid out as docs/formats.md says, are those of the graph. */

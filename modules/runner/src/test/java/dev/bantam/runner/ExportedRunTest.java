@@ -72,7 +72,9 @@ class ExportedRunTest {
         final String name = format.equals("safetensors") ? "model.safetensors" : "model.onnx";
         final SortedMap<String, String> hashes = Folders.hashes(folder);
         assertTrue(
-            hashes.keySet().containsAll(List.of("README.md", "config.json", "tokenizer.json", name)),
+            hashes
+                .keySet()
+                .containsAll(List.of("README.md", "config.json", "tokenizer.json", name)),
             folder + " holds " + hashes.keySet());
         final JsonNode manifest =
             new ObjectMapper().readTree(folder.resolve("manifest.json").toFile());
@@ -110,16 +112,12 @@ class ExportedRunTest {
     final List<String> rows =
         Tiny.read(tiny.folder().resolve("signs-dev.tsv")).lines().skip(1).toList();
     final Path folder = exported(run, "rtn-int4", "onnx");
-    final var model =
-        Models.open(folder.resolve("model.onnx").toString(), Models.Options.DEFAULT);
+    final var model = Models.open(folder.resolve("model.onnx").toString(), Models.Options.DEFAULT);
     final var texts =
         rows.stream()
             .map(
                 r ->
-                    model
-                        .tokenizer()
-                        .orElseThrow()
-                        .encode(r.split("\t", -1)[0], model.maxLength()))
+                    model.tokenizer().orElseThrow().encode(r.split("\t", -1)[0], model.maxLength()))
             .toList();
     try (OrtFile file = new OrtFile(folder.resolve("model.onnx"))) {
       final float[] logits = file.run(texts);

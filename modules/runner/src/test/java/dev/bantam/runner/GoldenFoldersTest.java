@@ -36,9 +36,9 @@ class GoldenFoldersTest {
   private static final Workers WORKERS = new Workers(2);
 
   /**
-   * Largest relative differences to the packed model. Of int8 with its rounded activations 0.075 was
-   * seen, of int4, whose tables are rounded to int8, 0.02; the weights are 10 to 25 times as large
-   * as usual.
+   * Largest relative differences to the packed model. Of int8 with its rounded activations 0.075
+   * was seen, of int4, whose tables are rounded to int8, 0.02; the weights are 10 to 25 times as
+   * large as usual.
    */
   private static final Map<String, Double> TOLERANCES =
       Map.of("onnx", 1e-5, "onnx-int4", 0.05, "onnx-int8", 0.15);
