@@ -353,6 +353,30 @@ class OnnxEncoderTest {
         "bantam.max_length' is '0'");
   }
 
+  /** Labels that mean nothing are refused, whether or not the file has a head. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          ["no", 1]     | single_label | bantam.labels' is '["no", 1]'
+          {"no": "yes"} | single_label | bantam.labels
+          []            | multi_label  | bantam.labels' is '[]'
+          [             | multi_label  | bantam.labels' is '['
+          ["no", "yes"] | regression   | bantam.labels
+          ["no", "yes"] | tags         | bantam.head' is 'tags'; one of single_label, multi_label
+          """)
+  void refusesLabelsThatMeanNothing(String labels, String head, String message) throws IOException {
+    final Onnx.ModelProto.Builder model = Onnx.ModelProto.parseFrom(bytes()).toBuilder();
+    model.addMetadataPropsBuilder().setKey("bantam.labels").setValue(labels);
+    model.addMetadataPropsBuilder().setKey("bantam.head").setValue(head);
+    final Path file = Files.write(temp.resolve("tiny.onnx"), model.build().toByteArray());
+    Files.copy(
+        Cases.folder("encoders/sentence-encoder-mean/model").resolve("tokenizer.json"),
+        temp.resolve("tokenizer.json"));
+    Cases.refused(() -> Models.open(file.toString(), Models.Options.DEFAULT), message);
+  }
+
   private static byte[] described(String pooling, String normalize, String length)
       throws IOException {
     final Onnx.ModelProto.Builder model = Onnx.ModelProto.parseFrom(bytes()).toBuilder();

@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
@@ -30,8 +31,9 @@ final class Tiny {
   /** Cells of one seed of {@code experiment.yaml}, as their folders are called. */
   static final String CELL = MODEL + ".signs.";
 
-  private static final long LARGE_WIDTH = 60;
-  private static final long LARGE_FFN = 240;
+  private static final long WIDTH = 15;
+  private static final long FFN = 19;
+  private static final long POSITIONS = 29;
 
   private final Path folder;
 
@@ -107,23 +109,30 @@ final class Tiny {
    * kill.
    */
   Tiny enlarged() {
+    return resized(60, 240, POSITIONS);
+  }
+
+  /** Gives the model, whose three heads stay, another shape and random weights. */
+  Tiny resized(long width, long ffn, long positions) {
     final Path config = model().resolve("config.json");
     write(
         MODEL + "/config.json",
         read(config)
-            .replace("\"hidden_size\": 15", "\"hidden_size\": " + LARGE_WIDTH)
-            .replace("\"intermediate_size\": 19", "\"intermediate_size\": " + LARGE_FFN));
+            .replace("\"hidden_size\": " + WIDTH, "\"hidden_size\": " + width)
+            .replace("\"intermediate_size\": " + FFN, "\"intermediate_size\": " + ffn)
+            .replace(
+                "\"max_position_embeddings\": " + POSITIONS,
+                "\"max_position_embeddings\": " + positions));
+    final Map<Long, Long> sizes = Map.of(WIDTH, width, FFN, ffn, POSITIONS, positions);
     final Path file = model().resolve("model.safetensors");
     final SafetensorsWriter writer = new SafetensorsWriter();
     final Random random = new Random(7);
     try (SafetensorsFile old = SafetensorsFile.open(file)) {
       for (String tensor : old.entries().keySet()) {
         final long[] shape =
-            Arrays.stream(old.floats(tensor).shape())
-                .map(n -> n == 15 ? LARGE_WIDTH : n == 19 ? LARGE_FFN : n)
-                .toArray();
+            Arrays.stream(old.floats(tensor).shape()).map(n -> sizes.getOrDefault(n, n)).toArray();
         final boolean gain = tensor.endsWith("LayerNorm.weight");
-        final float[] values = new float[(int) Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
+        final float[] values = new float[(int) Arrays.stream(shape).reduce(1, (x, y) -> x * y)];
         for (int i = 0; i < values.length; i++) {
           values[i] = gain ? 1 : (float) (0.05 * random.nextGaussian());
         }

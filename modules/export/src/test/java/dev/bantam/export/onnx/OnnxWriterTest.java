@@ -20,6 +20,8 @@ import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.tensor.Workers;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -40,6 +42,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.nd4j.shade.protobuf.ByteString;
 
 /** Written files against ONNX Runtime, with its graph optimisations on and off. */
 class OnnxWriterTest {
@@ -220,6 +223,39 @@ class OnnxWriterTest {
       final float[] values = runtime(file, optimised, Signature.STANDARD, OnnxOutput.TOKENS);
       assertTrue(relative(interpreted, values) < 0.02, "" + relative(interpreted, values));
     }
+  }
+
+  /** Without the rounding of activations only the weights are left, so one wrong scale shows. */
+  @ParameterizedTest
+  @CsvSource({"8, false", "4, true"})
+  void unroundedTheFileGivesWhatItsWeightsGive(int bits, boolean zeroPoint) {
+    final Checkpoint model = RandomModel.usual();
+    final CompressedModel weights =
+        RandomModel.forms(
+            model, (name, tensor) -> RandomModel.quantize(tensor, bits, 1_000, zeroPoint));
+    final float[] expected = own(model, weights, OnnxOutput.TOKENS);
+    final Onnx.ModelProto right =
+        OnnxWriter.model(model, weights, OnnxFormat.INT8, OnnxOutput.TOKENS);
+    assertTrue(relative(expected, unrounded(right)) < 1e-5);
+    final Onnx.ModelProto.Builder wrong = right.toBuilder();
+    int changed = 0;
+    for (Onnx.TensorProto.Builder tensor : wrong.getGraphBuilder().getInitializerBuilderList()) {
+      if (tensor.getName().equals("encoder.layer.1.output.dense.weight_scale")) {
+        final ByteBuffer scales =
+            ByteBuffer.wrap(tensor.getRawData().toByteArray()).order(ByteOrder.LITTLE_ENDIAN);
+        scales.putFloat(0, 1.5f * scales.getFloat(0));
+        tensor.setRawData(ByteString.copyFrom(scales.array()));
+        changed++;
+      }
+    }
+    assertEquals(1, changed);
+    assertTrue(relative(expected, unrounded(wrong.build())) > 1e-4);
+  }
+
+  private static float[] unrounded(Onnx.ModelProto model) {
+    return TEXTS.withoutPadding(
+        new OnnxInterpreter(model)
+            .runUnrounded(TEXTS.inputs(Signature.STANDARD), TEXTS.texts().size()));
   }
 
   /** The products of layers are all of integers, and no matrix is stored twice. */
