@@ -48,6 +48,7 @@ final class OnnxCommand implements Callable<Integer> {
     final List<BenchCase> cases = options.shapes("An exported file", "1x16", "1x128", "32x32");
     final InTurn inTurn = options.inTurn();
     final Progress progress = options.common().progress();
+    final Optional<List<Example>> labelled = Optional.ofNullable(stsb).map(OnnxCommand::similar);
     final MavenArtifacts artifacts = new MavenArtifacts(progress, options.common().offline());
     final Checkpoint model =
         new Sources(Path.of(""), progress, options.common().offline()).model(OnnxFiles.MODEL);
@@ -55,7 +56,7 @@ final class OnnxCommand implements Callable<Integer> {
         new OnnxVectors(
             model, Tasks.open(WordnetRetrieval.NAME, artifacts::resolve).examples(Split.DEV));
     final Optional<OnnxVectors> similar =
-        Optional.ofNullable(stsb).map(folder -> new OnnxVectors(model, similar(folder)));
+        labelled.map(examples -> new OnnxVectors(model, examples));
     try (Workers workers = new Workers(options.common().threads());
         OnnxBench bench =
             new OnnxBench(

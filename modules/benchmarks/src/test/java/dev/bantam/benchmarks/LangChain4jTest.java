@@ -119,14 +119,15 @@ class LangChain4jTest {
   @Test
   void int8FilesStayNear() throws IOException {
     final double[] cosines = cosines(OnnxFile.INT8);
-    assertTrue(cosines[0] >= 0.98, "mean " + cosines[0]);
+    assertTrue(cosines[0] >= 0.98, "mean " + cosines[0]); // measured 0.9930
+    assertTrue(cosines[1] >= 0.95, "lowest " + cosines[1]); // measured 0.9747
     assertTrue(cosines[1] < 1, "codes are no floats");
   }
 
   @Test
   void int4FilesStayNear() throws IOException {
     final double[] cosines = cosines(OnnxFile.INT4);
-    assertTrue(cosines[0] >= 0.9, "mean " + cosines[0]);
+    assertTrue(cosines[0] >= 0.93, "mean " + cosines[0]); // measured 0.9562
     assertTrue(cosines[1] < 1, "codes are no floats");
   }
 
