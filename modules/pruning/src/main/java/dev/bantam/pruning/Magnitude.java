@@ -39,10 +39,10 @@ record Magnitude(Scope scope) implements Criterion {
 
     @Override
     public Step parse(Settings settings) {
-      return new PruningStep(
-          TensorSelector.read(settings),
-          new Magnitude(settings.choice("scope", Scope.class, Scope.GLOBAL)),
-          settings.number("sparsity", 0, Math.nextDown(1.0), null));
+      final TensorSelector selector = TensorSelector.read(settings);
+      final double sparsity = settings.number("sparsity", 0, Math.nextDown(1.0), null);
+      final Scope scope = settings.choice("scope", Scope.class, Scope.GLOBAL);
+      return new PruningStep(selector, new Magnitude(scope), sparsity);
     }
   }
 
