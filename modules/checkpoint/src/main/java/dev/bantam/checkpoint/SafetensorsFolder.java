@@ -62,8 +62,17 @@ public final class SafetensorsFolder implements WeightSource {
     if (pickle.isPresent()) {
       return Pickles.refused(pickle.get());
     }
+    final Path onnx = folder.resolve("model.onnx");
     return BantamException.badInput(
-        folder + " holds neither " + SINGLE + " nor " + INDEX + ". Is it a model folder?");
+        folder
+            + " holds neither "
+            + SINGLE
+            + " nor "
+            + INDEX
+            + ". "
+            + (Files.isRegularFile(onnx)
+                ? "Name the file " + onnx + "."
+                : "Is it a model folder?"));
   }
 
   private static SafetensorsFolder openShards(Path folder) {

@@ -83,6 +83,7 @@ class ExportTest {
         Folders.hashes(folder).get("model.onnx"), manifest.path("file_sha256").textValue());
     final String card = Tiny.read(folder.resolve("README.md"));
     assertTrue(card.contains("`manifest.json` says"), card);
+    Outcome.of("inspect", folder).code(4).says("Name the file " + folder.resolve("model.onnx"));
     assertTrue(
         card.contains(
             "new OnnxEmbeddingModel(\"model.onnx\", \"tokenizer.json\", PoolingMode.MEAN)"),

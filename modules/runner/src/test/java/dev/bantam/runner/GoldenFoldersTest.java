@@ -83,7 +83,6 @@ class GoldenFoldersTest {
         "bert-relu/model",
         "bert-storage-variants/base-no-prefix",
         "bert-storage-variants/bf16",
-        "bert-storage-variants/f16",
         "bert-storage-variants/sharded",
         "bert-with-pooler/model"
       })

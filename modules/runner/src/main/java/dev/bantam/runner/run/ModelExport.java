@@ -2,6 +2,7 @@ package dev.bantam.runner.run;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.Head;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.compression.CompressedModel;
@@ -167,9 +168,11 @@ public final class ModelExport {
   }
 
   private boolean predicts() {
-    return options.format() == ExportFormat.SAFETENSORS
-        ? model.head().isPresent()
-        : options.onnx().gives(model) == OnnxOutput.LOGITS;
+    final boolean classes =
+        model.head().filter(h -> h.kind() == Head.Kind.SINGLE_LABEL).isPresent();
+    return classes
+        && (options.format() == ExportFormat.SAFETENSORS
+            || options.onnx().gives(model) == OnnxOutput.LOGITS);
   }
 
   private ExportCheck onnx(Path folder, Names names, ObjectNode manifest) {
