@@ -106,7 +106,7 @@ class UnwritableTest {
           .says("The experiment needs about ", "MB of disk and there are 0.2 MB", "-o");
       assertFalse(Files.exists(disk.resolve("run")), "something was written");
     } finally {
-      command("umount", disk.toString());
+      unmount(disk);
     }
     Outcome.of("run", tiny.experiment(), "-o", calm).code(0);
     run = disk.resolve("run");
@@ -129,8 +129,13 @@ class UnwritableTest {
       assertEquals(List.of(), Folders.differences(Folders.stable(calm), Folders.stable(run)));
       assertEquals(List.of(), Folders.leftovers(run));
     } finally {
-      command("umount", disk.toString());
+      unmount(disk);
     }
+  }
+
+  /** Lazily: files of it stay mapped into this process until the garbage collector comes by. */
+  private static void unmount(Path folder) throws IOException, InterruptedException {
+    command("umount", "-l", folder.toString());
   }
 
   private static boolean mount(Path folder, String size) throws IOException, InterruptedException {
