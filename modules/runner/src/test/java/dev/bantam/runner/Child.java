@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.TimeZone;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -60,6 +61,9 @@ final class Child implements AutoCloseable {
     final List<String> command = new ArrayList<>(starter);
     command.add(java.toString());
     command.add("-Xmx1g");
+    // in another time zone the jars' files have other times, and 320 MB of natives are unpacked
+    // anew
+    command.add("-Duser.timezone=" + TimeZone.getDefault().getID());
     command.addAll(flags);
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add(Main.class.getName());
