@@ -45,10 +45,18 @@ public interface Step {
    * @param heapBytes memory on the Java heap
    * @param gradientExamples training examples that pass forward and backward
    * @param outputExamples examples that pass forward alone
+   * @param epochs passes over all training examples with an optimizer, each chosen from on tune
    */
-  record Cost(long offHeapBytes, long heapBytes, long gradientExamples, long outputExamples) {
+  record Cost(
+      long offHeapBytes, long heapBytes, long gradientExamples, long outputExamples, int epochs) {
     /** Nothing worth counting. */
-    public static final Cost NONE = new Cost(0, 0, 0, 0);
+    public static final Cost NONE = new Cost(0, 0, 0, 0, 0);
+
+    /** So often the same work, with the same memory, and epochs beside it. */
+    public Cost repeated(int times, int epochs) {
+      return new Cost(
+          offHeapBytes, heapBytes, times * gradientExamples, times * outputExamples, epochs);
+    }
   }
 
   /**

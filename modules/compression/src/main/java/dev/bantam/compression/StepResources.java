@@ -4,10 +4,12 @@ import dev.bantam.checkpoint.Progress;
 import dev.bantam.data.Task;
 import dev.bantam.data.TokenizedExample;
 import dev.bantam.model.Batch;
+import dev.bantam.model.EncoderModel;
 import dev.bantam.model.Model;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
 import dev.bantam.tensor.Workers;
+import dev.bantam.training.FineTuner;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +49,15 @@ public interface StepResources {
 
   /** The weights before any step, by name; not to be changed. */
   Map<String, INDArray> dense();
+
+  /** A model of its own over {@link #dense()}, to learn from; the caller closes it. */
+  EncoderModel teacher();
+
+  /**
+   * Keeps and finds the state of a training of this cell. The n-th call of a cell gets the n-th
+   * training's, so steps must ask in the same order on every try.
+   */
+  FineTuner.Resume resume();
 
   /** A folder of this cell, kept if the process dies and emptied when the cell is done. */
   Path workFolder();
@@ -98,6 +109,16 @@ public interface StepResources {
     @Override
     public Map<String, INDArray> dense() {
       throw nothing("copy of the uncompressed weights");
+    }
+
+    @Override
+    public EncoderModel teacher() {
+      throw nothing("model");
+    }
+
+    @Override
+    public FineTuner.Resume resume() {
+      throw nothing("model");
     }
 
     @Override

@@ -35,26 +35,32 @@ public record TensorSelector(List<String> targets, List<String> skip) {
 
   /** Reads {@code targets:} and {@code skip:}. */
   public static TensorSelector read(Settings settings) {
-    final TensorSelector selector =
-        new TensorSelector(
-            settings.texts("targets", ENCODER_MATRICES), settings.texts("skip", List.of()));
-    selector.targets.forEach(p -> checkSyntax(settings, "targets", p));
-    selector.skip.forEach(p -> checkSyntax(settings, "skip", p));
-    return selector;
+    return new TensorSelector(
+        patterns(settings, "targets", ENCODER_MATRICES), patterns(settings, "skip", List.of()));
   }
 
-  private static void checkSyntax(Settings settings, String key, String pattern) {
-    try {
-      NamePattern.of(pattern);
-    } catch (PatternSyntaxException e) {
-      settings.problem(
-          key, "'" + pattern + "' is not a regular expression: " + e.getDescription() + ".");
+  /** Reads patterns of names; those that are none are problems. */
+  static List<String> patterns(Settings settings, String key, List<String> fallback) {
+    final List<String> patterns = settings.texts(key, fallback);
+    for (String pattern : patterns) {
+      try {
+        NamePattern.of(pattern);
+      } catch (PatternSyntaxException e) {
+        settings.problem(
+            key, "'" + pattern + "' is not a regular expression: " + e.getDescription() + ".");
+      }
     }
+    return patterns;
   }
 
   /** Whether a parameter is one of the six matrices of an encoder layer. */
   public static boolean isEncoderMatrix(String name) {
     return ENCODER.matcher(name).matches();
+  }
+
+  /** Whether a name matches one of some patterns. */
+  static boolean matchesAny(List<String> patterns, String name) {
+    return patterns.stream().anyMatch(p -> matches(p, name));
   }
 
   private static boolean matches(String pattern, String name) {
@@ -64,16 +70,15 @@ public record TensorSelector(List<String> targets, List<String> skip) {
   /** The selected matrices, in the model's order. */
   public List<String> select(Map<String, long[]> shapes) {
     return shapes.keySet().stream()
-        .filter(name -> targets.stream().anyMatch(p -> matches(p, name)))
-        .filter(name -> skip.stream().noneMatch(p -> matches(p, name)))
+        .filter(name -> matchesAny(targets, name))
+        .filter(name -> !matchesAny(skip, name))
         .toList();
   }
 
   /** Patterns that match nothing, selected tensors that are no matrices, an empty selection. */
   public List<StepProblem> check(Map<String, long[]> shapes) {
-    final List<StepProblem> problems = new ArrayList<>();
-    patternsThatMatchNothing("targets", targets, shapes, problems);
-    patternsThatMatchNothing("skip", skip, shapes, problems);
+    final List<StepProblem> problems = new ArrayList<>(unmatched("targets", targets, shapes));
+    problems.addAll(unmatched("skip", skip, shapes));
     final List<String> selected = select(shapes);
     for (String name : selected) {
       if (shapes.get(name).length != 2) {
@@ -94,12 +99,12 @@ public record TensorSelector(List<String> targets, List<String> skip) {
     return problems;
   }
 
-  private static void patternsThatMatchNothing(
-      String key, List<String> patterns, Map<String, long[]> shapes, List<StepProblem> problems) {
-    for (String pattern : patterns) {
-      if (shapes.keySet().stream().noneMatch(name -> matches(pattern, name))) {
-        problems.add(new StepProblem(key, NamePattern.matchesNothing(pattern)));
-      }
-    }
+  /** Problems with patterns that match no name. */
+  static List<StepProblem> unmatched(
+      String key, List<String> patterns, Map<String, long[]> shapes) {
+    return patterns.stream()
+        .filter(pattern -> shapes.keySet().stream().noneMatch(name -> matches(pattern, name)))
+        .map(pattern -> new StepProblem(key, NamePattern.matchesNothing(pattern)))
+        .toList();
   }
 }

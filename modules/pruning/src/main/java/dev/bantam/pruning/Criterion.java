@@ -12,6 +12,9 @@ interface Criterion {
   /** The name in recipes and reports. */
   String method();
 
+  /** The name of pruning by it in several events of a training. */
+  String gradualMethod();
+
   /** In words, for plans and logs. */
   String describe();
 
@@ -33,6 +36,9 @@ interface Criterion {
    * @param weights in and out; the live model holds them too, before and after
    * @param sparsity share of all weights to be gone, in [0, 1); no less than what is gone
    * @param number of the event in its step, from 1
+   * @param only whether there is no other event, so that statistics of these weights are worth
+   *     keeping for other cells
    */
-  StepLog.Event prune(PrunedWeights weights, double sparsity, int number, CompressionState state);
+  StepLog.Event prune(
+      PrunedWeights weights, double sparsity, int number, boolean only, CompressionState state);
 }

@@ -40,9 +40,10 @@ record Magnitude(Scope scope) implements Criterion {
     @Override
     public Step parse(Settings settings) {
       final TensorSelector selector = TensorSelector.read(settings);
-      final double sparsity = settings.number("sparsity", 0, Math.nextDown(1.0), null);
+      final double once =
+          settings.has("schedule") ? 0 : settings.number("sparsity", 0, Math.nextDown(1.0), null);
       final Scope scope = settings.choice("scope", Scope.class, Scope.GLOBAL);
-      return new PruningStep(selector, new Magnitude(scope), sparsity);
+      return PruningStep.read(settings, selector, new Magnitude(scope), () -> once);
     }
   }
 
@@ -53,6 +54,11 @@ record Magnitude(Scope scope) implements Criterion {
   @Override
   public String method() {
     return "magnitude";
+  }
+
+  @Override
+  public String gradualMethod() {
+    return "gmp";
   }
 
   @Override
@@ -82,7 +88,7 @@ record Magnitude(Scope scope) implements Criterion {
 
   @Override
   public StepLog.Event prune(
-      PrunedWeights weights, double sparsity, int number, CompressionState state) {
+      PrunedWeights weights, double sparsity, int number, boolean only, CompressionState state) {
     if (scope == Scope.GLOBAL) {
       SmallestMagnitudes.zero(weights.all(), count(weights.total(), sparsity));
     } else {

@@ -67,8 +67,19 @@ record Obert(
     @Override
     public Step parse(Settings settings) {
       final Obert criterion = read(settings);
-      return new PruningStep(
-          TensorSelector.read(settings), criterion, sparsity(settings, criterion.pattern));
+      if (criterion.pattern.isFixed() && settings.has("schedule")) {
+        settings.problem(
+            "schedule",
+            "pattern "
+                + criterion.pattern
+                + " has one sparsity, so nothing can be gradual. Delete the key; 'train:' alone"
+                + " trains what is left.");
+      }
+      return PruningStep.read(
+          settings,
+          TensorSelector.read(settings),
+          criterion,
+          () -> sparsity(settings, criterion.pattern));
     }
   }
 
@@ -101,6 +112,11 @@ record Obert(
   @Override
   public String method() {
     return rule == UpdateRule.JOINT ? "obert" : "obert-summed";
+  }
+
+  @Override
+  public String gradualMethod() {
+    return rule == UpdateRule.JOINT ? "obert-gradual" : "obert-summed-gradual";
   }
 
   @Override
@@ -168,7 +184,7 @@ record Obert(
     final long sweeps = passes == 1 ? 1 : 2L * passes;
     // weights, those before, marks of both kinds, and the scores twice
     final long heap = weights * (2 * Float.BYTES + 2 + 2 * Double.BYTES);
-    return new Step.Cost(Math.min(sums, memory), heap, sweeps * examples, examples);
+    return new Step.Cost(Math.min(sums, memory), heap, sweeps * examples, examples, 0);
   }
 
   private long bytes(long[] shape) {
@@ -177,13 +193,14 @@ record Obert(
 
   @Override
   public StepLog.Event prune(
-      PrunedWeights weights, double sparsity, int number, CompressionState state) {
+      PrunedWeights weights, double sparsity, int number, boolean only, CompressionState state) {
     final double from = weights.sparsity();
     final Map<String, Double> predicted = new LinkedHashMap<>();
     OptionalDouble before = OptionalDouble.empty();
     for (int r = 1; r <= recomputations; r++) {
       final double target = from + (sparsity - from) * r / recomputations;
-      final Round round = new Round(weights, batches(state, number, r), state, number + "/" + r);
+      final Round round =
+          new Round(weights, batches(state, number, r), state, number + "/" + r, only && r == 1);
       final double loss = round.remove(r == recomputations ? sparsity : target, predicted);
       before = before.isPresent() ? before : OptionalDouble.of(loss);
       weights.write(state.weights());
@@ -228,14 +245,21 @@ record Obert(
     private final List<LabelledBatch> batches;
     private final CompressionState state;
     private final String name;
+    private final boolean sharing;
     private final List<List<Integer>> groups;
     private double loss;
 
-    Round(PrunedWeights weights, List<LabelledBatch> batches, CompressionState state, String name) {
+    Round(
+        PrunedWeights weights,
+        List<LabelledBatch> batches,
+        CompressionState state,
+        String name,
+        boolean sharing) {
       this.weights = weights;
       this.batches = batches;
       this.state = state;
       this.name = name;
+      this.sharing = sharing;
       this.groups = groups();
     }
 
@@ -260,7 +284,7 @@ record Obert(
     double remove(double sparsity, Map<String, Double> predicted) {
       if (groups.size() > 1) {
         inManyPasses(sparsity, predicted);
-      } else if (anyPruned()) {
+      } else if (!sharing || anyPruned()) {
         try (EmpiricalFisher fisher = sample(groups.get(0))) {
           inOnePass(fisher, sparsity, predicted);
         }

@@ -74,15 +74,20 @@ final class PrunedWeights {
     return total;
   }
 
-  /** Share of weights that are gone. */
-  double sparsity() {
-    long gone = 0;
+  /** Number of weights that are still there. */
+  long left() {
+    long left = 0;
     for (boolean[] k : kept) {
       for (boolean still : k) {
-        gone += still ? 0 : 1;
+        left += still ? 1 : 0;
       }
     }
-    return (double) gone / total();
+    return left;
+  }
+
+  /** Share of weights that are gone. */
+  double sparsity() {
+    return (double) (total() - left()) / total();
   }
 
   /** Takes weights out: they become zero and stay so. */
@@ -109,6 +114,16 @@ final class PrunedWeights {
   void write(Map<String, INDArray> live) {
     for (int t = 0; t < weights.length; t++) {
       Floats.of(live.get(names.get(t))).write(0, weights[t], 0, weights[t].length);
+    }
+  }
+
+  /** Takes the weights from the live model; what is zero there is gone. */
+  void readZeros(Map<String, INDArray> live) {
+    for (int t = 0; t < weights.length; t++) {
+      Floats.of(live.get(names.get(t))).read(0, weights[t], 0, weights[t].length);
+      for (int i = 0; i < weights[t].length; i++) {
+        kept[t][i] = weights[t][i] != 0f;
+      }
     }
   }
 

@@ -4,6 +4,8 @@ import dev.bantam.checkpoint.SafetensorsType;
 import dev.bantam.compression.CompressedTensor;
 import dev.bantam.compression.CompressedTensors;
 import dev.bantam.compression.CompressionState;
+import dev.bantam.compression.Retraining;
+import dev.bantam.compression.Settings;
 import dev.bantam.compression.Step;
 import dev.bantam.compression.StepLog;
 import dev.bantam.compression.TensorSelector;
@@ -12,25 +14,68 @@ import dev.bantam.tensor.Floats;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.function.DoubleSupplier;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Removes weights by a criterion and stores what is left.
+ * Removes weights by a criterion, at once or in events of a training, and stores what is left.
  *
  * @param selector the matrices that are pruned
  * @param criterion which weights go
- * @param sparsity share of their weights to zero, in [0, 1): exactly rint(sparsity * weights) of
+ * @param schedule which share of their weights is zero when: exactly rint(sparsity * weights) of
  *     them, half to even, zeros that are there already included; never fewer than those
+ * @param training what the events belong to; without it there is one event
  */
-record PruningStep(TensorSelector selector, Criterion criterion, double sparsity) implements Step {
+record PruningStep(
+    TensorSelector selector,
+    Criterion criterion,
+    PruningSchedule schedule,
+    Optional<Retraining> training)
+    implements Step {
+  /** Height of the learning rate, as a pilot of gradual pruning found it to work. */
+  private static final double LEARNING_RATE = 2e-4;
+
   PruningStep {
-    if (!(sparsity >= 0 && sparsity < 1)) {
-      throw new IllegalArgumentException("sparsity is a share in [0, 1): " + sparsity);
+    if (schedule.events() > 1 && training.isEmpty()) {
+      throw new IllegalArgumentException("A schedule of events needs a training");
     }
+  }
+
+  /** Prunes once. */
+  PruningStep(TensorSelector selector, Criterion criterion, double sparsity) {
+    this(selector, criterion, PruningSchedule.once(sparsity), Optional.empty());
+  }
+
+  /**
+   * Reads {@code schedule:} and {@code train:}.
+   *
+   * @param sparsity reads {@code sparsity:}, which a schedule replaces
+   */
+  static PruningStep read(
+      Settings settings, TensorSelector selector, Criterion criterion, DoubleSupplier sparsity) {
+    final boolean gradual = settings.has("schedule");
+    final PruningSchedule schedule;
+    if (gradual) {
+      if (settings.has("sparsity")) {
+        settings.problem("sparsity", "the schedule's 'to' says it. Delete the key.");
+      }
+      if (!settings.has("train")) {
+        settings.problem(
+            "schedule",
+            "its events are parts of a training. Add for example 'train: {epochs: 8}', or write"
+                + " 'sparsity' instead of 'schedule' to prune at once.");
+      }
+      schedule =
+          PruningSchedule.read(settings).orElseGet(() -> PruningSchedule.once(0)); // was reported
+    } else {
+      schedule = PruningSchedule.once(sparsity.getAsDouble());
+    }
+    return new PruningStep(selector, criterion, schedule, Retraining.read(settings, LEARNING_RATE));
   }
 
   @Override
@@ -41,12 +86,13 @@ record PruningStep(TensorSelector selector, Criterion criterion, double sparsity
       selector.select(shapes).forEach(name -> matrices.put(name, shapes.get(name)));
       problems.addAll(criterion.check(matrices));
     }
+    training.ifPresent(t -> problems.addAll(t.check(shapes)));
     return problems;
   }
 
   @Override
   public boolean needsLabels() {
-    return criterion.needsLabels();
+    return criterion.needsLabels() || training.isPresent();
   }
 
   @Override
@@ -54,15 +100,15 @@ record PruningStep(TensorSelector selector, Criterion criterion, double sparsity
     final List<Forecast> forecasts = new ArrayList<>();
     for (String name : selector.select(shapes)) {
       final long elements = shapes.get(name)[0] * shapes.get(name)[1];
-      final boolean codes = before.containsKey(name) && !criterion.moves();
+      final boolean codes = before.containsKey(name) && !moves();
       forecasts.add(
           new Forecast(
               name,
-              criterion.describe() + " to " + Math.round(100 * sparsity) + " % zeros",
+              describe(),
               CompressedTensors.sparseBytes(
                   elements,
                   codes ? before.get(name).storedBytes() : Float.BYTES * elements,
-                  sparsity)));
+                  schedule.to())));
     }
     return forecasts;
   }
@@ -71,13 +117,30 @@ record PruningStep(TensorSelector selector, Criterion criterion, double sparsity
   public Cost cost(Map<String, long[]> shapes) {
     final Map<String, long[]> matrices = new LinkedHashMap<>();
     selector.select(shapes).forEach(name -> matrices.put(name, shapes.get(name)));
-    return criterion.cost(matrices);
+    return criterion
+        .cost(matrices)
+        .repeated(schedule.events(), training.map(t -> t.settings().epochs()).orElse(0));
+  }
+
+  private boolean moves() {
+    return criterion.moves() || training.isPresent();
+  }
+
+  private String describe() {
+    return criterion.describe()
+        + String.format(Locale.ROOT, " to %s %% zeros", Math.round(1000 * schedule.to()) / 10.0)
+            .replace(".0 %", " %")
+        + schedule.describe()
+        + training.map(t -> "; " + t.describe()).orElse("");
   }
 
   @Override
   public StepLog apply(CompressionState state) {
     final PrunedWeights weights = new PrunedWeights(state, selector.select(state.shapes()));
-    final List<StepLog.Event> events = List.of(criterion.prune(weights, sparsity, 1, state));
+    final List<StepLog.Event> events =
+        training.isEmpty()
+            ? List.of(criterion.prune(weights, schedule.to(), 1, true, state))
+            : GradualPruning.run(criterion, schedule, training.get(), weights, state);
     final Map<String, Double> predicted = new LinkedHashMap<>();
     events.forEach(e -> e.predicted().forEach((n, loss) -> predicted.merge(n, loss, Double::sum)));
     final List<StepLog.Entry> entries = new ArrayList<>();
@@ -85,7 +148,11 @@ record PruningStep(TensorSelector selector, Criterion criterion, double sparsity
       entries.add(
           store(state, weights.names().get(t), weights.before(t), weights.weights(t), predicted));
     }
-    return new StepLog("prune", criterion.method(), entries, events);
+    return new StepLog(
+        "prune",
+        schedule.events() > 1 ? criterion.gradualMethod() : criterion.method(),
+        entries,
+        events);
   }
 
   private StepLog.Entry store(
@@ -99,7 +166,7 @@ record PruningStep(TensorSelector selector, Criterion criterion, double sparsity
     state.put(name, form);
     return new StepLog.Entry(
         name,
-        criterion.describe() + ", stored as " + form.form(),
+        describe() + ", stored as " + form.form(),
         OptionalInt.empty(),
         WeightErrors.sparsity(pruned),
         form.storedBytes(),
@@ -115,7 +182,7 @@ record PruningStep(TensorSelector selector, Criterion criterion, double sparsity
    */
   private CompressedTensor form(Optional<CompressedTensor> earlier, INDArray pruned) {
     return earlier
-        .filter(form -> !criterion.moves())
+        .filter(form -> !moves())
         .flatMap(form -> CompressedTensors.withZeros(form, pruned))
         .orElseGet(() -> CompressedTensors.cheapestSparse(pruned, SafetensorsType.F32));
   }

@@ -81,18 +81,24 @@ public final class FineTuner {
   }
 
   /**
-   * Everything that the next epoch depends on.
+   * Everything that the next update depends on.
    *
    * @param epochs finished ones
+   * @param updates made so far, in an epoch that goes on too
+   * @param lossSum loss of the examples of that epoch so far
    * @param weights trained parameters as they are now
-   * @param best trained parameters of the best epoch so far
+   * @param best trained parameters of the best epoch so far; empty if there is none
    * @param optimizer moments and step counts
+   * @param notes of the {@link Intervention}
    */
   public record TrainingState(
       List<Epoch> epochs,
+      long updates,
+      double lossSum,
       Map<String, INDArray> weights,
       Map<String, INDArray> best,
-      AdamW.State optimizer) {}
+      AdamW.State optimizer,
+      String notes) {}
 
   /**
    * Prepares a training.
@@ -184,79 +190,201 @@ public final class FineTuner {
       List<TokenizedExample> tune,
       Optional<LogitDistillation> distillation,
       Resume resume) {
-    return run(train, tune, distillation, labelled -> List.of(), resume);
+    return run(train, tune, distillation, labelled -> List.of(), Intervention.NONE, resume);
   }
 
   /**
-   * As the other form, with further terms of the loss, e.g. the distillation of hidden states.
+   * As the other form, with more to it.
    *
-   * @param terms makes the terms of a batch; depends on the batch alone
+   * @param terms makes further terms of the loss for a batch, e.g. the distillation of hidden
+   *     states; depends on the batch alone
+   * @param intervention what happens between the updates
+   * @throws BantamException if the training diverges
    */
   public List<Epoch> run(
       List<TokenizedExample> train,
       List<TokenizedExample> tune,
       Optional<LogitDistillation> distillation,
       Function<LabelledBatch, List<LossTerm>> terms,
+      Intervention intervention,
       Resume resume) {
-    try (AdamW optimizer = optimizer()) {
-      return run(train, tune, distillation, terms, resume, optimizer);
+    try (Training training = new Training(train, tune, distillation, terms, intervention, resume)) {
+      return training.run();
     }
   }
 
-  private List<Epoch> run(
-      List<TokenizedExample> train,
-      List<TokenizedExample> tune,
-      Optional<LogitDistillation> distillation,
-      Function<LabelledBatch, List<LossTerm>> terms,
-      Resume resume,
-      AdamW optimizer) {
-    final List<Epoch> epochs = new ArrayList<>();
-    Map<String, INDArray> best = Map.of();
-    final Optional<TrainingState> earlier = resume.find();
-    if (earlier.isPresent()) {
-      epochs.addAll(earlier.get().epochs());
-      copyInto(earlier.get().weights());
-      free(earlier.get().weights());
-      best = earlier.get().best();
-      optimizer.restore(earlier.get().optimizer());
-      free(earlier.get().optimizer().moments());
+  /** One run: what it works on, and how far it is. */
+  private final class Training implements AutoCloseable {
+    private final List<TokenizedExample> train;
+    private final List<TokenizedExample> tune;
+    private final Optional<LogitDistillation> distillation;
+    private final Function<LabelledBatch, List<LossTerm>> terms;
+    private final Intervention intervention;
+    private final Resume resume;
+    private final long updatesPerEpoch;
+    private final long total;
+    private final Schedule schedule;
+    private final AdamW optimizer = optimizer();
+    private final List<Epoch> epochs = new ArrayList<>();
+    private Map<String, INDArray> best = Map.of();
+    private double bestValue = Double.NaN;
+    private long updates;
+    private double lossSum;
+
+    Training(
+        List<TokenizedExample> train,
+        List<TokenizedExample> tune,
+        Optional<LogitDistillation> distillation,
+        Function<LabelledBatch, List<LossTerm>> terms,
+        Intervention intervention,
+        Resume resume) {
+      this.train = train;
+      this.tune = tune;
+      this.distillation = distillation;
+      this.terms = terms;
+      this.intervention = intervention;
+      this.resume = resume;
+      this.updatesPerEpoch = settings.updates(train.size()) / settings.epochs();
+      this.total = settings.updates(train.size());
+      this.schedule = intervention.schedule(Math.round(total * settings.warmUp()), total);
     }
-    final long stepsPerEpoch = (train.size() + settings.batch() - 1L) / settings.batch();
-    final long total = stepsPerEpoch * settings.epochs();
-    final Schedule schedule = Schedule.linear(Math.round(total * settings.warmUp()), total);
-    for (int epoch = epochs.size(); epoch < settings.epochs(); epoch++) {
-      final double loss =
-          epoch(epoch, train, distillation, terms, optimizer, schedule, epoch * stepsPerEpoch);
-      final double value =
-          Evaluator.evaluate(model, task, tune, "Evaluating on tune", progress)
-              .value(task.metric());
-      final boolean better =
-          epochs.isEmpty()
-              || (task.metric().higherIsBetter() ? value > bestOf(epochs) : value < bestOf(epochs));
-      epochs.add(new Epoch(epoch + 1, loss, value));
-      if (better) {
+
+    List<Epoch> run() {
+      resume.find().ifPresent(this::goOnFrom);
+      for (int epoch = epochs.size(); epoch < settings.epochs(); epoch++) {
+        epoch(epoch);
+        intervention.settle();
+        final double loss = lossSum / train.size();
+        final double value =
+            Evaluator.evaluate(model, task, tune, "Evaluating on tune", progress)
+                .value(task.metric());
+        epochs.add(new Epoch(epoch + 1, loss, value));
+        lossSum = 0;
+        chooseBest(epochs.get(epoch));
+        save();
+        progress.message(
+            String.format(
+                Locale.ROOT,
+                "epoch %d/%d: training loss %.4f, %s on tune %.4f",
+                epoch + 1,
+                settings.epochs(),
+                loss,
+                task.metric().id(),
+                value));
+      }
+      copyInto(best);
+      return List.copyOf(epochs);
+    }
+
+    private void goOnFrom(TrainingState earlier) {
+      epochs.addAll(earlier.epochs());
+      updates = earlier.updates();
+      lossSum = earlier.lossSum();
+      copyInto(earlier.weights());
+      free(earlier.weights());
+      best = earlier.best();
+      for (Epoch epoch : epochs) {
+        if (isBest(epoch)) {
+          bestValue = epoch.tune();
+        }
+      }
+      optimizer.restore(earlier.optimizer());
+      free(earlier.optimizer().moments());
+      intervention.restore(earlier.notes());
+    }
+
+    private void chooseBest(Epoch epoch) {
+      if (isBest(epoch)) {
+        bestValue = epoch.tune();
         free(best);
         best = copyOfTrained();
       }
-      resume.save(new TrainingState(epochs, trainedTensors(), best, optimizer.state()));
-      progress.message(
-          String.format(
-              Locale.ROOT,
-              "epoch %d/%d: training loss %.4f, %s on tune %.4f",
-              epoch + 1,
-              settings.epochs(),
-              loss,
-              task.metric().id(),
-              value));
     }
-    copyInto(best);
-    free(best);
-    return List.copyOf(epochs);
-  }
 
-  private double bestOf(List<Epoch> epochs) {
-    final var values = epochs.stream().mapToDouble(Epoch::tune);
-    return task.metric().higherIsBetter() ? values.max().orElseThrow() : values.min().orElseThrow();
+    /** Whether an epoch is better than those before it; the last one is, if there was no other. */
+    private boolean isBest(Epoch epoch) {
+      final boolean may = intervention.mayBeChosen(epoch.number() * updatesPerEpoch, total);
+      if (Double.isNaN(bestValue)) {
+        return may || epoch.number() == settings.epochs();
+      }
+      return may
+          && (task.metric().higherIsBetter() ? epoch.tune() > bestValue : epoch.tune() < bestValue);
+    }
+
+    private void save() {
+      resume.save(
+          new TrainingState(
+              epochs,
+              updates,
+              lossSum,
+              trainedTensors(),
+              best,
+              optimizer.state(),
+              intervention.notes()));
+    }
+
+    /** What is left of an epoch. */
+    private void epoch(int epoch) {
+      final Batches batches = Batches.shuffled(train, settings.batch(), seed, epoch);
+      final Collector collector = new Collector();
+      final long dropoutSeed = Seeds.derive(seed, "dropout");
+      final int done = Math.toIntExact(updates - epoch * updatesPerEpoch);
+      try (Progress.Bar bar =
+          progress.start(
+              "Fine-tuning epoch " + (epoch + 1) + "/" + settings.epochs(),
+              train.size(),
+              "examples")) {
+        for (LabelledBatch labelled : batches.subList(0, done)) {
+          bar.advance(labelled.batch().sequences());
+        }
+        for (LabelledBatch labelled : batches.subList(done, batches.size())) {
+          if (intervention.beforeUpdate(updates, total)) {
+            intervention.settle();
+            save();
+          }
+          final Batch batch = labelled.batch();
+          collector.gradients.clear();
+          final double loss =
+              model.gradients(
+                  batch,
+                  loss(labelled, distillation),
+                  terms.apply(labelled),
+                  new Regularization(
+                      (float) settings.dropout(), dropoutSeed + updates * 0x9e3779b97f4a7c15L),
+                  collector);
+          final double norm =
+              optimizer.step(
+                  collector.gradients,
+                  settings.learningRate() * schedule.factor(updates),
+                  settings.clip());
+          requireFinite(loss, norm);
+          lossSum += loss * batch.sequences();
+          updates++;
+          bar.advance(batch.sequences());
+        }
+      }
+    }
+
+    private void requireFinite(double loss, double norm) {
+      if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+        throw new BantamException(
+            ExitCode.BAD_FILE,
+            String.format(
+                Locale.ROOT,
+                "Training diverged at step %d: loss %s, gradient norm %s. Choose a lower"
+                    + " learning-rate than %s, or a longer warm-up.",
+                updates + 1,
+                loss,
+                norm,
+                settings.learningRate()));
+      }
+    }
+
+    @Override
+    public void close() {
+      free(best);
+      optimizer.close();
+    }
   }
 
   private AdamW optimizer() {
@@ -296,60 +424,6 @@ public final class FineTuner {
           final Floats target = Floats.of(all.get(name));
           target.copy(0, Floats.of(tensor), 0, target.length());
         });
-  }
-
-  private double epoch(
-      int epoch,
-      List<TokenizedExample> train,
-      Optional<LogitDistillation> distillation,
-      Function<LabelledBatch, List<LossTerm>> terms,
-      AdamW optimizer,
-      Schedule schedule,
-      long firstStep) {
-    final Batches batches = Batches.shuffled(train, settings.batch(), seed, epoch);
-    final Collector collector = new Collector();
-    final long dropoutSeed = Seeds.derive(seed, "dropout");
-    double sum = 0;
-    long step = firstStep;
-    try (Progress.Bar bar =
-        progress.start(
-            "Fine-tuning epoch " + (epoch + 1) + "/" + settings.epochs(),
-            train.size(),
-            "examples")) {
-      for (LabelledBatch labelled : batches) {
-        final Batch batch = labelled.batch();
-        collector.gradients.clear();
-        final double loss =
-            model.gradients(
-                batch,
-                loss(labelled, distillation),
-                terms.apply(labelled),
-                new Regularization(
-                    (float) settings.dropout(), dropoutSeed + step * 0x9e3779b97f4a7c15L),
-                collector);
-        final double norm =
-            optimizer.step(
-                collector.gradients,
-                settings.learningRate() * schedule.factor(step),
-                settings.clip());
-        if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
-          throw new BantamException(
-              ExitCode.BAD_FILE,
-              String.format(
-                  Locale.ROOT,
-                  "Training diverged at step %d: loss %s, gradient norm %s. Choose a lower"
-                      + " learning-rate than %s, or a longer warm-up.",
-                  step + 1,
-                  loss,
-                  norm,
-                  settings.learningRate()));
-        }
-        sum += loss * batch.sequences();
-        step++;
-        bar.advance(batch.sequences());
-      }
-    }
-    return sum / train.size();
   }
 
   private Loss loss(LabelledBatch labelled, Optional<LogitDistillation> distillation) {

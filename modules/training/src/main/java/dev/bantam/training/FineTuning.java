@@ -39,6 +39,11 @@ public record FineTuning(
     check("clip", clip, clip >= 0 && clip < Double.POSITIVE_INFINITY, "at least 0");
   }
 
+  /** Updates of a whole training on so many examples. */
+  public long updates(int examples) {
+    return (examples + batch - 1L) / batch * epochs;
+  }
+
   private static void check(String name, double value, boolean good, String range) {
     if (!good) {
       throw new BantamException(

@@ -1,5 +1,6 @@
 package dev.bantam.training;
 
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -152,6 +153,48 @@ public sealed interface Schedule {
       }
       final double progress = progress(t, warmUp, total);
       return progress >= 1 ? 0 : halfWave(cycles * progress % 1.0);
+    }
+  }
+
+  /**
+   * Linear decays one after the other, each starting at 1 again (learning-rate rewinding): down to
+   * {@code end} before every later start, and to 0 at T after the last one (Kurtic et al. 2022,
+   * appendix; their recipes). No warm-up.
+   *
+   * @param starts updates at which a decay starts, rising, the first one 0
+   * @param total number of updates T, above the last start
+   * @param end factor that every decay but the last one goes down to, in [0, 1]
+   */
+  record Rewound(List<Long> starts, long total, double end) implements Schedule {
+    public Rewound {
+      starts = List.copyOf(starts);
+      boolean rising = !starts.isEmpty() && starts.get(0) == 0;
+      for (int i = 1; i < starts.size(); i++) {
+        rising &= starts.get(i) > starts.get(i - 1);
+      }
+      if (!rising || total <= starts.get(starts.size() - 1) || !(end >= 0 && end <= 1)) {
+        throw new IllegalArgumentException(
+            "Starts rise from 0 to below "
+                + total
+                + " and end is in [0, 1]: "
+                + starts
+                + ", "
+                + end);
+      }
+    }
+
+    @Override
+    public double factor(long t) {
+      checkUpdate(t);
+      int cycle = starts.size() - 1;
+      while (starts.get(cycle) > t) {
+        cycle--;
+      }
+      final boolean last = cycle == starts.size() - 1;
+      final long from = starts.get(cycle);
+      final long to = last ? total : starts.get(cycle + 1);
+      final double share = Math.min(1, (double) (t - from) / (to - from));
+      return 1 - (1 - (last ? 0 : end)) * share;
     }
   }
 

@@ -124,11 +124,14 @@ class FineTunerTest {
       states.add(
           new TrainingState(
               List.copyOf(state.epochs()),
+              state.updates(),
+              state.lossSum(),
               copy(state.weights()),
               copy(state.best()),
               new AdamW.State(
                   new TreeMap<>(copy(state.optimizer().moments())),
-                  new TreeMap<>(state.optimizer().updates()))));
+                  new TreeMap<>(state.optimizer().updates())),
+              state.notes()));
     }
 
     @Override
@@ -287,6 +290,7 @@ class FineTunerTest {
                     seen.add(now);
                     return all;
                   },
+                  Intervention.NONE,
                   Resume.NONE);
       assertEquals(60, seen.size());
       assertTrue(epochs.get(5).loss() > 0);

@@ -100,7 +100,8 @@ public final class ExperimentReader<S> {
         Stream.concat(tasks.stream().map(TaskSpec::name), catalogue.tasks().stream())
             .distinct()
             .toList();
-    final VariantReader<S> reader = new VariantReader<>(catalogue, seeds, taskNames, problems);
+    final VariantReader<S> reader =
+        new VariantReader<>(catalogue, seeds, finetune, taskNames, problems);
     final List<Variant<S>> variants =
         top.required("variants", "variants: [{name: dense}]").map(reader::read).orElse(List.of());
     final EvaluateSettings evaluate = EvaluateSettings.read(top.mappingOrEmpty("evaluate"));

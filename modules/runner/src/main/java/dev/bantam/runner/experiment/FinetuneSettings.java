@@ -74,4 +74,25 @@ public record FinetuneSettings(
     Patterns.check(s, "freeze", settings.freeze());
     return settings;
   }
+
+  /**
+   * Reads the {@code finetune:} of a variant; what it leaves out is as in the experiment's. A
+   * variant is always fine-tuned, and on the same examples.
+   */
+  static FinetuneSettings read(YamlSettings s, FinetuneSettings base) {
+    final FinetuneSettings settings =
+        new FinetuneSettings(
+            When.ALWAYS,
+            s.integer("epochs", 1, 10_000, base.epochs()),
+            base.examples(),
+            s.number("learning-rate", SMALLEST, BELOW_ONE, base.learningRate()),
+            s.integer("batch", 1, 65_536, base.batch()),
+            s.number("warm-up", 0, BELOW_ONE, base.warmUp()),
+            s.number("weight-decay", 0, BELOW_ONE, base.weightDecay()),
+            s.number("dropout", 0, 0.99, base.dropout()),
+            s.number("clip", 0, 1e6, base.clip()),
+            s.texts("freeze", base.freeze()));
+    Patterns.check(s, "freeze", settings.freeze());
+    return settings;
+  }
 }

@@ -54,9 +54,9 @@ public final class ResolvedExperiment {
     return YamlWriter.write(new Mapping(entries)).getBytes(StandardCharsets.UTF_8);
   }
 
-  /** The fine-tuning settings alone, as YAML in the same normal form. */
-  public static String finetune(Experiment<?> experiment) {
-    return YamlWriter.write(finetune(experiment.finetune()));
+  /** Fine-tuning settings alone, as YAML in the same normal form. */
+  public static String finetuning(FinetuneSettings settings) {
+    return YamlWriter.write(finetune(settings));
   }
 
   /** The evaluation settings alone, as YAML in the same normal form. */
@@ -83,10 +83,18 @@ public final class ResolvedExperiment {
   private static Mapping finetune(FinetuneSettings f) {
     final ResolvedValue examples =
         f.examples().isPresent() ? Number.of(f.examples().getAsInt()) : new Text("all");
+    final List<Entry> entries = new ArrayList<>();
+    entries.add(new Entry("when", new Text(word(f.when()))));
+    entries.add(new Entry("epochs", Number.of(f.epochs())));
+    entries.add(new Entry("examples", examples));
+    entries.addAll(ofVariant(f).entries().subList(1, ofVariant(f).entries().size()));
+    return new Mapping(entries);
+  }
+
+  /** What a variant may say for itself. */
+  private static Mapping ofVariant(FinetuneSettings f) {
     return Mapping.of(
-        new Entry("when", new Text(word(f.when()))),
         new Entry("epochs", Number.of(f.epochs())),
-        new Entry("examples", examples),
         new Entry("learning-rate", Number.of(f.learningRate())),
         new Entry("batch", Number.of(f.batch())),
         new Entry("warm-up", Number.of(f.warmUp())),
@@ -99,6 +107,10 @@ public final class ResolvedExperiment {
   private static Mapping variant(Variant<?> v) {
     final List<Entry> entries = new ArrayList<>();
     entries.add(new Entry("name", new Text(v.name())));
+    v.finetune().ifPresent(f -> entries.add(new Entry("finetune", ofVariant(f))));
+    if (!v.start().equals(Variant.DENSE)) {
+      entries.add(new Entry("start", new Text(v.start())));
+    }
     if (!v.steps().isEmpty()) {
       entries.add(new Entry("steps", resolved(v.steps())));
     }

@@ -9,12 +9,19 @@ import java.util.regex.Pattern;
  * One way to compress the model, after its grid is expanded.
  *
  * @param name unique; {@code dense} is the uncompressed model
- * @param steps in order; empty for {@code dense} and for a merge
+ * @param steps in order; empty for fine-tuned variants and for a merge
  * @param merge how the model is merged from several, if it is
+ * @param finetune how it is fine-tuned, if it is an uncompressed model of its own
+ * @param start the fine-tuned variant that the steps begin with
  * @param seeds the seeds it runs with, in the experiment's order
  */
 public record Variant<S>(
-    String name, List<ParsedStep<S>> steps, Optional<MergeSpec> merge, List<Long> seeds) {
+    String name,
+    List<ParsedStep<S>> steps,
+    Optional<MergeSpec> merge,
+    Optional<FinetuneSettings> finetune,
+    String start,
+    List<Long> seeds) {
   /** The name of the baseline that every recovery is measured against. */
   public static final String DENSE = "dense";
 
@@ -25,7 +32,19 @@ public record Variant<S>(
     Objects.requireNonNull(name, "name");
     steps = List.copyOf(steps);
     Objects.requireNonNull(merge, "merge");
+    Objects.requireNonNull(finetune, "finetune");
+    Objects.requireNonNull(start, "start");
     seeds = List.copyOf(seeds);
+  }
+
+  /** Whether it is the fine-tuned model itself: {@code dense}, or one trained in another way. */
+  public boolean isFineTuned() {
+    return name.equals(DENSE) || finetune.isPresent();
+  }
+
+  /** The same with other seeds and fine-tuning. */
+  public Variant<S> with(Optional<FinetuneSettings> otherFinetune, List<Long> otherSeeds) {
+    return new Variant<>(name, steps, merge, otherFinetune, start, otherSeeds);
   }
 
   /** Whether {@code name} matches {@link #NAME} and is not a relative folder. */

@@ -1,5 +1,6 @@
 package dev.bantam.runner.experiment;
 
+import dev.bantam.tensor.Suggestions;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -11,24 +12,35 @@ import java.util.Set;
 
 /** Reads {@code variants:}, grids expanded. */
 final class VariantReader<S> {
+  private static final String FINETUNE = "finetune";
+  private static final String START = "start";
   private static final String ADD_DENSE =
       "Add '- {name: dense}' as the first variant: every recovery is measured against it.";
 
   private final Problems problems;
   private final List<Long> seeds;
+  private final FinetuneSettings finetune;
   private final StepReader<S> steps;
   private final MergeReader merges;
   private final Map<String, Position> names = new LinkedHashMap<>();
   private final List<Variant<S>> variants = new ArrayList<>();
   private final Map<String, List<YamlSettings>> settings = new LinkedHashMap<>();
+  private final Map<String, YamlSettings> places = new LinkedHashMap<>();
 
   /**
    * @param seeds those of the experiment
+   * @param finetune that of the experiment
    * @param tasks the names that the inputs of a merge may have
    */
-  VariantReader(Catalogue<S> catalogue, List<Long> seeds, List<String> tasks, Problems problems) {
+  VariantReader(
+      Catalogue<S> catalogue,
+      List<Long> seeds,
+      FinetuneSettings finetune,
+      List<String> tasks,
+      Problems problems) {
     this.problems = problems;
     this.seeds = seeds;
+    this.finetune = finetune;
     this.steps = new StepReader<>(catalogue, problems);
     this.merges = new MergeReader(tasks, problems);
   }
@@ -47,7 +59,44 @@ final class VariantReader<S> {
     if (!names.containsKey(Variant.DENSE)) {
       problems.add(value.at(), "no variant is named 'dense'", ADD_DENSE);
     }
+    variants.forEach(this::checkStart);
     return variants;
+  }
+
+  /** Steps begin with a fine-tuned variant that runs with their seeds. */
+  private void checkStart(Variant<S> variant) {
+    final YamlSettings place = places.get(variant.name());
+    if (place == null || variant.start().equals(Variant.DENSE)) {
+      return;
+    }
+    final List<String> possible =
+        variants.stream().filter(Variant::isFineTuned).map(Variant::name).toList();
+    final Optional<Variant<S>> start =
+        variants.stream()
+            .filter(Variant::isFineTuned)
+            .filter(v -> v.name().equals(variant.start()))
+            .findFirst();
+    if (start.isEmpty()) {
+      place.problemAt(
+          START,
+          "variant.start is '" + variant.start() + "', which is no fine-tuned variant",
+          Suggestions.didYouMean(variant.start(), possible)
+              + "Possible: "
+              + String.join(", ", possible)
+              + ". Add '- {name: "
+              + variant.start()
+              + ", finetune: {epochs: 1}}' for another one.");
+    } else if (!start.get().seeds().containsAll(variant.seeds())) {
+      place.problemAt(
+          START,
+          "variant.start: '"
+              + variant.start()
+              + "' runs with the seeds "
+              + start.get().seeds()
+              + " and this variant with "
+              + variant.seeds(),
+          "Give both the same 'seeds'.");
+    }
   }
 
   private void variant(Yaml item) {
@@ -66,6 +115,12 @@ final class VariantReader<S> {
         gridNode.isEmpty() ? Optional.of(Grid.NONE) : Grid.read(gridNode.get(), problems);
     final List<Long> subset = seeds(s, template);
     final Optional<Yaml> work = work(s, template);
+    final Optional<FinetuneSettings> own =
+        s.has(FINETUNE)
+            ? Optional.of(FinetuneSettings.read(s.mappingOrEmpty(FINETUNE), finetune))
+            : Optional.empty();
+    final String start = s.has("steps") ? s.text(START, Variant.DENSE) : Variant.DENSE;
+    s.has(START);
     s.finish();
     if (grid.isPresent()) {
       final boolean named = !template.isEmpty() && grid.get().fits(template, nameAt, problems);
@@ -73,16 +128,43 @@ final class VariantReader<S> {
           grid.get(),
           named ? Optional.of(template) : Optional.empty(),
           nameAt,
-          subset,
-          work,
-          s.has("merge") && !s.has("steps"));
+          new Written<>(s, own, start, subset, work, s.has("merge") && !s.has("steps")));
     }
   }
 
-  /** The value of {@code steps} or {@code merge}: exactly one of them, none for {@code dense}. */
+  /** What a variant says beside its name and grid. */
+  private record Written<S>(
+      YamlSettings place,
+      Optional<FinetuneSettings> finetune,
+      String start,
+      List<Long> seeds,
+      Optional<Yaml> work,
+      boolean merging) {}
+
+  /**
+   * The value of {@code steps} or {@code merge}: exactly one of them; none for {@code dense} and
+   * for another fine-tuned variant.
+   */
   private Optional<Yaml> work(YamlSettings s, String name) {
     final Optional<Yaml> stepList = s.value("steps");
     final Optional<Yaml> merge = s.value("merge");
+    if (s.has(FINETUNE)) {
+      if (name.equals(Variant.DENSE)) {
+        s.problemAt(
+            FINETUNE,
+            "the variant 'dense' is trained by the experiment's 'finetune'",
+            "Move the settings there.");
+      }
+      stepList
+          .or(() -> merge)
+          .ifPresent(
+              v ->
+                  problems.add(
+                      v.at(),
+                      "variant '" + name + "' has its own finetune and takes no steps",
+                      "Give the steps to another variant, with 'start: " + name + "'."));
+      return Optional.empty();
+    }
     if (name.equals(Variant.DENSE)) {
       stepList
           .or(() -> merge)
@@ -127,23 +209,18 @@ final class VariantReader<S> {
     return seeds.stream().filter(own::contains).toList();
   }
 
-  private void expand(
-      Grid grid,
-      Optional<String> template,
-      Position nameAt,
-      List<Long> subset,
-      Optional<Yaml> work,
-      boolean merging) {
+  private void expand(Grid grid, Optional<String> template, Position nameAt, Written<S> written) {
     final Set<String> used = new LinkedHashSet<>();
     for (Map<String, Yaml.Scalar> binding : grid.combinations()) {
       final String name = template.map(t -> Grid.fill(t, binding)).orElse("");
       if (template.isPresent()) {
         register(name, nameAt);
       }
-      final Optional<Yaml> bound = work.map(w -> Grid.substitute(w, binding, used, problems));
+      final Optional<Yaml> bound =
+          written.work().map(w -> Grid.substitute(w, binding, used, problems));
       final List<ParsedStep<S>> parsed = new ArrayList<>();
       final List<YamlSettings> placed = new ArrayList<>();
-      if (!merging) {
+      if (!written.merging()) {
         bound.ifPresent(
             b ->
                 steps
@@ -154,8 +231,11 @@ final class VariantReader<S> {
                           placed.add(p.settings());
                         }));
       }
-      final Optional<MergeSpec> merge = merging ? bound.flatMap(merges::read) : Optional.empty();
-      variants.add(new Variant<>(name, parsed, merge, subset));
+      final Optional<MergeSpec> merge =
+          written.merging() ? bound.flatMap(merges::read) : Optional.empty();
+      variants.add(
+          new Variant<>(name, parsed, merge, written.finetune(), written.start(), written.seeds()));
+      places.put(name, written.place());
       settings.put(name, placed);
     }
     grid.reportUnused(used, problems);

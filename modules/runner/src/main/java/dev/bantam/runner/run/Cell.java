@@ -21,12 +21,17 @@ record Cell(Subject subject, Variant<Step> variant, long seed, int draw, String 
             folderName(subject.model().name()),
             folderName(subject.task().name()),
             variant.name(),
-            "s" + seed + (draws > 1 && !isDense(variant) ? "d" + draw : ""));
+            "s" + seed + (draws > 1 && !variant.isFineTuned() ? "d" + draw : ""));
     return new Cell(subject, variant, seed, draw, name);
   }
 
   boolean isDense() {
-    return isDense(variant);
+    return variant.name().equals(Variant.DENSE);
+  }
+
+  /** Whether it is a fine-tuned model itself, without steps. */
+  boolean isFineTuned() {
+    return variant.isFineTuned();
   }
 
   /** Cells of one experiment are equal if their names are; comparing models would be dear. */
@@ -38,10 +43,6 @@ record Cell(Subject subject, Variant<Step> variant, long seed, int draw, String 
   @Override
   public int hashCode() {
     return name.hashCode();
-  }
-
-  private static boolean isDense(Variant<Step> variant) {
-    return variant.name().equals(Variant.DENSE);
   }
 
   /** Models and tasks may be named after files; keeps what is harmless in a folder's name. */

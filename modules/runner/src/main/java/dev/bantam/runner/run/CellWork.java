@@ -51,6 +51,7 @@ final class CellWork {
   private final Path folder;
   private final Bench bench;
   private final Experiment<Step> experiment;
+  private final FinetuneSettings settings;
   private final Split split;
   private final Progress progress;
 
@@ -63,18 +64,20 @@ final class CellWork {
     this.folder = folder;
     this.bench = bench;
     this.experiment = prepared.experiment();
+    this.settings = cell.isFineTuned() ? prepared.finetune(cell) : experiment.finetune();
     this.split = prepared.split();
     this.progress = progress;
   }
 
   /** Whether a work folder holds epochs, or the whole training, to go on from. */
   static boolean hasTrained(Path folder) {
-    return Files.isRegularFile(folder.resolve(RESUME))
+    return BenchResources.hasTrained(folder)
+        || Files.isRegularFile(folder.resolve(RESUME))
         || Files.isRegularFile(folder.resolve(FINETUNED));
   }
 
-  /** The dense model: trained unless it fits already or there are no labels, then evaluated. */
-  CellRecord dense() {
+  /** A model without steps: trained unless it fits already or has no labels, then evaluated. */
+  CellRecord fineTuned() {
     if (!Files.isRegularFile(folder.resolve(FINETUNED))) {
       finetune();
     }
@@ -87,7 +90,6 @@ final class CellWork {
   }
 
   private void finetune() {
-    final FinetuneSettings settings = experiment.finetune();
     final ObjectNode log = Json.object();
     final ObjectNode timings = Json.object();
     final boolean train = cell.subject().isTrained(settings);
@@ -115,7 +117,7 @@ final class CellWork {
   /**
    * A compressed model.
    *
-   * @param fineTuned weights of the seed's dense cell; not changed
+   * @param fineTuned weights of the model that the steps begin with; not changed
    */
   CellRecord compressed(Map<String, INDArray> fineTuned, OptionalDouble finetuneSeconds) {
     final long start = System.nanoTime();
@@ -132,11 +134,7 @@ final class CellWork {
             bench.model().parameters(),
             Seeds.ofDraw(cell.seed(), cell.draw()),
             new BenchResources(
-                bench,
-                cell.subject().trainExamples(experiment.finetune()),
-                cell.seed(),
-                fineTuned,
-                folder));
+                bench, cell.subject().trainExamples(settings), cell.seed(), fineTuned, folder));
     final List<StepLog> logs = new ArrayList<>();
     for (ParsedStep<Step> step : cell.variant().steps()) {
       progress.message(cell.name() + ": " + step.step() + " by " + step.method());
@@ -198,6 +196,7 @@ final class CellWork {
     new CellTimings(compressSeconds, evaluateSeconds, finetuneSeconds, latency)
         .write(folder.resolve(TIMINGS));
     AtomicFiles.delete(folder.resolve(RESUME));
+    BenchResources.forgetTrainings(folder);
     record.write(folder.resolve(RESULT));
     return record;
   }

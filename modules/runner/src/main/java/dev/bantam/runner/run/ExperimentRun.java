@@ -22,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.Stream;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -117,7 +118,7 @@ public final class ExperimentRun {
 
   /**
    * Refuses cells of other settings before anything is computed or written, as far as keys are
-   * known by then: those of compressed cells are where the dense cell is finished.
+   * known by then: those of compressed cells are where the model they begin with is finished.
    *
    * @throws BantamException (resume mismatch) naming all of them and what differs
    */
@@ -127,12 +128,14 @@ public final class ExperimentRun {
     }
     final Failures mismatches = new Failures();
     for (Cell cell : prepared.cells()) {
-      final Path dense = cellFolder(prepared.dense(cell));
-      if (cell.isDense()) {
-        usable(cell, keys.dense(cell), mismatches);
-      } else if (Files.isRegularFile(dense.resolve(CellWork.RESULT))) {
-        final CellRecord record = CellRecord.read(dense.resolve(CellWork.RESULT));
-        if (record.key().equals(keys.dense(prepared.dense(cell)).sha256())
+      if (cell.isFineTuned()) {
+        usable(cell, keys.fineTuned(cell), mismatches);
+        continue;
+      }
+      final Path start = cellFolder(prepared.start(cell));
+      if (Files.isRegularFile(start.resolve(CellWork.RESULT))) {
+        final CellRecord record = CellRecord.read(start.resolve(CellWork.RESULT));
+        if (record.key().equals(keys.fineTuned(prepared.start(cell)).sha256())
             && record.result().isPresent()) {
           usable(cell, keys.compressed(cell, record), mismatches);
         }
@@ -182,40 +185,63 @@ public final class ExperimentRun {
       Subject subject, long seed, Workers workers, Failures mismatches, List<String> failed) {
     final List<Cell> cells =
         prepared.cells().stream().filter(c -> c.subject() == subject && c.seed() == seed).toList();
-    final Cell dense = cells.get(0);
-    final Map<String, INDArray> fineTuned = new LinkedHashMap<>();
-    try {
-      final boolean there =
-          one(dense, keys.dense(dense), mismatches, failed, f -> work(dense, f, workers).dense());
-      for (Cell cell : cells.subList(1, cells.size())) {
-        if (!there) {
-          notTried(cell, dense, failed);
-          continue;
+    try (StartWeights weights = new StartWeights()) {
+      for (Cell cell : cells) {
+        final Optional<Cell> missing =
+            Stream.of(prepared.dense(cell), prepared.start(cell))
+                .filter(needed -> !needed.equals(cell) && !records.containsKey(needed))
+                .findFirst();
+        if (missing.isPresent()) {
+          notTried(cell, missing.get(), failed);
+        } else if (cell.isFineTuned()) {
+          one(
+              cell,
+              keys.fineTuned(cell),
+              mismatches,
+              failed,
+              f -> work(cell, f, workers).fineTuned());
+        } else {
+          final Cell start = prepared.start(cell);
+          one(
+              cell,
+              keys.compressed(cell, records.get(start)),
+              mismatches,
+              failed,
+              f -> work(cell, f, workers).compressed(weights.of(start), finetuneSeconds(start)));
         }
-        one(
-            cell,
-            keys.compressed(cell, records.get(dense)),
-            mismatches,
-            failed,
-            f -> {
-              if (fineTuned.isEmpty()) {
-                fineTuned.putAll(PackedFile.read(weights(dense)).dense());
-              }
-              return work(cell, f, workers).compressed(fineTuned, finetuneSeconds(dense));
-            });
       }
-    } finally {
-      Bench.free(fineTuned);
     }
   }
 
-  /** Without its dense model a cell has no result, not even that of an earlier run. */
-  private void notTried(Cell cell, Cell dense, List<String> failed) {
-    final String error = "not tried, because " + dense.name() + " failed";
+  /** The weights that the steps of some cells begin with, those of one cell at a time. */
+  private final class StartWeights implements AutoCloseable {
+    private final Map<String, INDArray> tensors = new LinkedHashMap<>();
+    private Cell cell;
+
+    Map<String, INDArray> of(Cell start) {
+      if (!start.equals(cell)) {
+        close();
+        tensors.putAll(PackedFile.read(weights(start)).dense());
+        cell = start;
+      }
+      return tensors;
+    }
+
+    @Override
+    public void close() {
+      Bench.free(tensors);
+      tensors.clear();
+      cell = null;
+    }
+  }
+
+  /** Without the dense model or its start a cell has no result, not even that of an earlier run. */
+  private void notTried(Cell cell, Cell missing, List<String> failed) {
+    final String error = "not tried, because " + missing.name() + " failed";
     failed.add(cell.name() + ": " + error);
     AtomicFiles.discard(cellFolder(cell));
     AtomicFiles.createFolders(workFolder(cell));
-    recordFailure(cell, keys.dense(dense), error);
+    recordFailure(cell, keys.fineTuned(missing), error);
     AtomicFiles.move(workFolder(cell), cellFolder(cell));
   }
 
@@ -233,9 +259,9 @@ public final class ExperimentRun {
 
   private CellWork work(Cell cell, Path workFolder, Workers workers) {
     final CellKey key =
-        cell.isDense()
-            ? keys.dense(cell)
-            : keys.compressed(cell, records.get(prepared.dense(cell)));
+        cell.isFineTuned()
+            ? keys.fineTuned(cell)
+            : keys.compressed(cell, records.get(prepared.start(cell)));
     return new CellWork(cell, key, workFolder, bench(cell.subject(), workers), prepared, progress);
   }
 

@@ -20,8 +20,8 @@ final class Keys {
     this.prepared = prepared;
   }
 
-  /** The key of a dense cell: model, data and fine-tuning. */
-  CellKey dense(Cell cell) {
+  /** The key of a fine-tuned cell: model, data and fine-tuning. */
+  CellKey fineTuned(Cell cell) {
     final Map<String, String> fields = common(cell);
     final Checkpoint model = cell.subject().model();
     fields.put("model_sha256", model.provenance().sha256());
@@ -35,21 +35,21 @@ final class Keys {
     fields.put(
         "finetune",
         cell.subject().task().kind().hasLabels()
-            ? ResolvedExperiment.finetune(prepared.experiment())
+            ? ResolvedExperiment.finetuning(prepared.finetune(cell))
             : "none");
     return new CellKey(fields);
   }
 
   /**
-   * The key of a compressed cell: the dense model it starts from, and the steps.
+   * The key of a compressed cell: the fine-tuned model it starts from, and the steps.
    *
-   * @param dense the record of the seed's dense cell
+   * @param start the record of that model's cell
    */
-  CellKey compressed(Cell cell, CellRecord dense) {
+  CellKey compressed(Cell cell, CellRecord start) {
     final Map<String, String> fields = common(cell);
     fields.put("draw", Integer.toString(cell.draw()));
-    fields.put("dense_key", dense.key());
-    fields.put("dense_sha256", dense.result().orElseThrow().size().sha256());
+    fields.put("dense_key", start.key());
+    fields.put("dense_sha256", start.result().orElseThrow().size().sha256());
     fields.put("steps", ResolvedExperiment.steps(cell.variant()));
     return new CellKey(fields);
   }

@@ -93,7 +93,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
   }
 
   private static long trainedBytes(Prepared prepared, Subject subject) {
-    if (!trains(prepared, subject)) {
+    if (!trains(prepared, subject) && !retrains(prepared, subject)) {
       return 0;
     }
     final FinetuneSettings settings = prepared.experiment().finetune();
@@ -161,7 +161,8 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
           subject.task().examples(split).size()
               * (TEXT + Math.round(WORD * meanWords(subject, split)));
     }
-    final long packed = BYTES * encoderMatrices(subject) * (trains(prepared, subject) ? 2 : 1);
+    final boolean backward = trains(prepared, subject) || retrains(prepared, subject);
+    final long packed = BYTES * encoderMatrices(subject) * (backward ? 2 : 1);
     return YOUNG
         + texts
         + 2 * weights(subject)
@@ -211,7 +212,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     final FinetuneSettings settings = prepared.experiment().finetune();
     final Architecture a = subject.model().architecture();
     final long weights = weights(subject);
-    if (!trains(prepared, subject)) {
+    if (!trains(prepared, subject) && !retrains(prepared, subject)) {
       return 3 * weights + forResults(a);
     }
     // batches are sorted by length: the longest text is about three times the mean
@@ -225,7 +226,16 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     final long model = 2 * weights + trained + forGradients(a, batch, longest);
     final long momentsAndBest = 3 * trained;
     final long fineTuned = weights;
-    return model + Math.max(momentsAndBest, fineTuned);
+    // steps that train keep the fine-tuned weights too, and a masked copy of each matrix
+    return model
+        + (retrains(prepared, subject)
+            ? momentsAndBest + fineTuned + BYTES * encoderMatrices(subject)
+            : Math.max(momentsAndBest, fineTuned));
+  }
+
+  /** Whether a step trains. */
+  private static boolean retrains(Prepared prepared, Subject subject) {
+    return largest(prepared, subject, Step.Cost::epochs) > 0;
   }
 
   private static boolean trains(Prepared prepared, Subject subject) {
@@ -280,11 +290,15 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     for (Cell cell : prepared.cells()) {
       if (cell.subject() == subject) {
         passes += evaluatedRows;
+        // a backward pass costs two forward passes
+        final double epoch = 3.0 * trainRows + tuneRows;
         passes +=
-            costs(cell).mapToDouble(c -> 3.0 * c.gradientExamples() + c.outputExamples()).sum();
-        if (cell.isDense() && trains(prepared, subject)) {
-          // a backward pass costs two forward passes
-          passes += (3.0 * trainRows + tuneRows) * prepared.experiment().finetune().epochs();
+            costs(cell)
+                .mapToDouble(
+                    c -> 3.0 * c.gradientExamples() + c.outputExamples() + epoch * c.epochs())
+                .sum();
+        if (cell.isFineTuned() && subject.isTrained(prepared.finetune(cell))) {
+          passes += epoch * prepared.finetune(cell).epochs();
         }
       }
     }

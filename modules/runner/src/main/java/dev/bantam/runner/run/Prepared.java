@@ -15,10 +15,12 @@ import dev.bantam.runner.experiment.TaskSpec;
 import dev.bantam.runner.experiment.Variant;
 import dev.bantam.tensor.BantamException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * An experiment whose models and tasks are open and whose every setting fits them: nothing that can
@@ -26,7 +28,8 @@ import java.util.OptionalInt;
  *
  * @param experiment as checked; smaller than the file's in a smoke run
  * @param subjects every model with every task, models outermost
- * @param cells in the order of work: seed by seed, {@code dense} first
+ * @param cells in the order of work: seed by seed, {@code dense} first, then what else is only
+ *     fine-tuned
  */
 public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List<Cell> cells) {
   private static final int SMOKE_LAYERS = 2;
@@ -38,12 +41,27 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     return Split.valueOf(experiment.evaluate().split().name());
   }
 
-  /** The dense cell that a cell starts from and is compared with. */
+  /** The dense cell that a cell is compared with. */
   Cell dense(Cell cell) {
+    return fineTuned(cell, Variant.DENSE);
+  }
+
+  /** The fine-tuned cell that a cell's steps begin with. */
+  Cell start(Cell cell) {
+    return fineTuned(cell, cell.variant().start());
+  }
+
+  private Cell fineTuned(Cell cell, String variant) {
     return cells.stream()
-        .filter(c -> c.isDense() && c.subject() == cell.subject() && c.seed() == cell.seed())
+        .filter(c -> c.isFineTuned() && c.variant().name().equals(variant))
+        .filter(c -> c.subject() == cell.subject() && c.seed() == cell.seed())
         .findFirst()
         .orElseThrow();
+  }
+
+  /** How a fine-tuned cell is trained. */
+  FinetuneSettings finetune(Cell cell) {
+    return cell.variant().finetune().orElse(experiment.finetune());
   }
 
   /**
@@ -108,7 +126,6 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
             .filter(t -> t.kind().hasLabels())
             .mapToInt(t -> t.examples(Split.TRAIN).size())
             .reduce(SMOKE_EXAMPLES, Math::min);
-    final FinetuneSettings f = e.finetune();
     return new Experiment<>(
         e.version(),
         e.name(),
@@ -116,24 +133,12 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         e.tasks(),
         seeds,
         1,
-        new FinetuneSettings(
-            f.when(),
-            1,
-            OptionalInt.of(examples),
-            f.learningRate(),
-            Math.min(f.batch(), SMOKE_EXAMPLES / 4),
-            f.warmUp(),
-            f.weightDecay(),
-            f.dropout(),
-            f.clip(),
-            f.freeze()),
+        smoke(e.finetune(), examples),
         e.variants().stream()
             .map(
                 v ->
-                    new Variant<>(
-                        v.name(),
-                        v.steps(),
-                        v.merge(),
+                    v.with(
+                        v.finetune().map(f -> smoke(f, examples)),
                         v.seeds().stream().anyMatch(seeds::contains)
                             ? v.seeds().stream().filter(seeds::contains).toList()
                             : seeds.subList(0, 1)))
@@ -141,6 +146,20 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         e.evaluate(),
         e.exports(),
         Optional.empty());
+  }
+
+  private static FinetuneSettings smoke(FinetuneSettings f, int examples) {
+    return new FinetuneSettings(
+        f.when(),
+        1,
+        OptionalInt.of(examples),
+        f.learningRate(),
+        Math.min(f.batch(), SMOKE_EXAMPLES / 4),
+        f.warmUp(),
+        f.weightDecay(),
+        f.dropout(),
+        f.clip(),
+        f.freeze());
   }
 
   /** What the grammar knows and this version cannot do; each is refused, none is skipped. */
@@ -196,6 +215,9 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
                             + " tokens."));
     final Map<String, long[]> shapes = shapes(subject);
     for (Variant<Step> variant : experiment.variants()) {
+      if (variant.finetune().isPresent()) {
+        finetuning(file, variant, subject);
+      }
       for (int i = 0; i < variant.steps().size(); i++) {
         for (Step.StepProblem problem : variant.steps().get(i).value().check(shapes)) {
           file.step(variant.name(), i).problem(problem.key(), problem.message());
@@ -230,6 +252,28 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     }
   }
 
+  private static void finetuning(
+      ExperimentFile<Step> file, Variant<Step> variant, Subject subject) {
+    if (!subject.task().kind().hasLabels()) {
+      file.settings()
+          .problem(
+              "variants",
+              "variant '" + variant.name() + "' is fine-tuned. " + subject.task().withoutLabels());
+    }
+    final Set<String> names = shapes(subject).keySet();
+    for (String pattern : variant.finetune().orElseThrow().freeze()) {
+      if (names.stream().noneMatch(name -> NamePattern.of(pattern).matches(name))) {
+        file.settings()
+            .problem(
+                "variants",
+                "finetune.freeze of '"
+                    + variant.name()
+                    + "': "
+                    + NamePattern.matchesNothing(pattern));
+      }
+    }
+  }
+
   /** Names and shapes of the dense model's parameters. */
   static Map<String, long[]> shapes(Subject subject) {
     return ParameterShapes.of(
@@ -242,10 +286,11 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
       for (long seed : experiment.seeds()) {
         final List<Cell> ofSeed = new ArrayList<>();
         experiment.variants().stream()
-            .filter(v -> v.name().equals(Variant.DENSE))
+            .filter(v -> v.isFineTuned() && v.seeds().contains(seed))
+            .sorted(Comparator.comparing(v -> !v.name().equals(Variant.DENSE)))
             .forEach(v -> ofSeed.add(Cell.of(subject, v, seed, 1, experiment.draws())));
         for (Variant<Step> variant : experiment.variants()) {
-          if (!variant.name().equals(Variant.DENSE) && variant.seeds().contains(seed)) {
+          if (!variant.isFineTuned() && variant.seeds().contains(seed)) {
             for (int draw = 1; draw <= experiment.draws(); draw++) {
               ofSeed.add(Cell.of(subject, variant, seed, draw, experiment.draws()));
             }

@@ -25,9 +25,9 @@ import java.util.TreeMap;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Keeps the state of a training in one safetensors file, replaced after every epoch: weights as
- * {@code weight/NAME}, those of the best epoch as {@code best/NAME}, moments as {@code
- * moment/NAME}, and epochs, update counts and the seconds they took as JSON in the metadata.
+ * Keeps the state of a training in one safetensors file, replaced after every epoch and event:
+ * weights as {@code weight/NAME}, those of the best epoch as {@code best/NAME}, moments as {@code
+ * moment/NAME}, and epochs, update counts, notes and the seconds they took as JSON in the metadata.
  */
 final class SavedTraining implements FineTuner.Resume {
   private static final String KEY = "training";
@@ -59,6 +59,9 @@ final class SavedTraining implements FineTuner.Resume {
           .put("loss", epoch.loss())
           .put("tune", epoch.tune());
     }
+    json.put("done", state.updates());
+    json.put("loss_sum", state.lossSum());
+    json.put("notes", state.notes());
     json.put("seconds", seconds());
     final ObjectNode updates = json.putObject("updates");
     state.optimizer().updates().forEach(updates::put);
@@ -97,9 +100,12 @@ final class SavedTraining implements FineTuner.Resume {
       return Optional.of(
           new TrainingState(
               epochs,
+              json.path("done").asLong(),
+              json.path("loss_sum").asDouble(),
               tensors(saved, WEIGHT),
               tensors(saved, BEST),
-              new AdamW.State(new TreeMap<>(tensors(saved, MOMENT)), updates)));
+              new AdamW.State(new TreeMap<>(tensors(saved, MOMENT)), updates),
+              json.path("notes").asText()));
     } catch (JsonProcessingException e) {
       throw BantamException.badInput(file + " is damaged. Delete it and run again.", e);
     }
