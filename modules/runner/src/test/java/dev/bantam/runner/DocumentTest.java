@@ -108,7 +108,8 @@ class DocumentTest {
               - {embed: e.txt}
             variants:
               - {name: dense}
-              - {name: both, steps: [{prune: {sparsity: 0.5}}, {quantize: {bits: 4}}]}
+              - {name: other, finetune: {epochs: 2}}
+              - {name: both, start: other, steps: [{prune: {schedule: {to: 0.5}, train: {}}}, {quantize: {bits: 4}}]}
               - {name: merged, merge: {method: ties, inputs: [a, c]}}
             evaluate: {latency: {}}
             export: [safetensors]
@@ -141,8 +142,8 @@ class DocumentTest {
                     BASE.replace(
                         "[{name: dense}]",
                         "[{name: dense}, {name: a, steps: [{prune: {sparsity: 0.5}},"
-                            + " {prune: {method: obert, sparsity: 0.5}}, {quantize: {bits:"
-                            + " 8}}]}]"))),
+                            + " {prune: {method: obert, sparsity: 0.5}}, {prune: {schedule: {to:"
+                            + " 0.8}, train: {}}}, {quantize: {bits: 8}}]}]"))),
             StandardCharsets.UTF_8);
     int compared = 0;
     for (String row : document().lines().filter(l -> l.startsWith("| `")).toList()) {

@@ -150,6 +150,15 @@ class SchemaTest {
         "variants: [{name: dense}, {name: a, steps: [{prune: {method: obert, pattern: 2by4}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{prune: {sparsity: 0.5, scope: all}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{prune: {}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {schedule: {to: 0.8}}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {train: {epochs: 1}}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {schedule: {to: 0.8, event: 3}, train:"
+            + " {}}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {sparsity: 0.5, train: {teacher:"
+            + " start}}}]}]",
+        "variants: [{name: dense, finetune: {epochs: 2}}]",
+        "variants: [{name: dense}, {name: a, finetune: {examples: 7}}]",
+        "variants: [{name: dense}, {name: a, finetune: {}, start: dense}]",
         "variants: [{name: dense}, {name: a, steps: [{quantize: {bits: 1}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{quantize: {bits: 8, group-size: 0}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{quantize: {bits: 8, group_size: 8}}]}]",

@@ -121,17 +121,20 @@ class FineTunerTest {
 
     @Override
     public void save(TrainingState state) {
-      states.add(
-          new TrainingState(
-              List.copyOf(state.epochs()),
-              state.updates(),
-              state.lossSum(),
-              copy(state.weights()),
-              copy(state.best()),
-              new AdamW.State(
-                  new TreeMap<>(copy(state.optimizer().moments())),
-                  new TreeMap<>(state.optimizer().updates())),
-              state.notes()));
+      states.add(copy(state));
+    }
+
+    private static TrainingState copy(TrainingState state) {
+      return new TrainingState(
+          List.copyOf(state.epochs()),
+          state.updates(),
+          state.lossSum(),
+          copy(state.weights()),
+          copy(state.best()),
+          new AdamW.State(
+              new TreeMap<>(copy(state.optimizer().moments())),
+              new TreeMap<>(state.optimizer().updates())),
+          state.notes());
     }
 
     @Override
@@ -159,6 +162,86 @@ class FineTunerTest {
       assertEquals(3 - done, rest.states.size());
       assertSame(weights(model), weights(fresh));
     }
+  }
+
+  /** Doubles a bias before the third update of every epoch, and is saved there. */
+  private static final class Doubling implements Intervention {
+    final EncoderModel model;
+    int times;
+
+    Doubling(EncoderModel model) {
+      this.model = model;
+    }
+
+    @Override
+    public boolean beforeUpdate(long update, long total) {
+      if (update / PER_EPOCH < times || update % PER_EPOCH < 2) {
+        return false;
+      }
+      times++;
+      final INDArray bias = model.parameters().get("classifier.bias");
+      final float[] values = Floats.toArray(bias);
+      for (int i = 0; i < values.length; i++) {
+        values[i] *= 2;
+      }
+      Floats.of(bias).write(0, values, 0, values.length);
+      return true;
+    }
+
+    @Override
+    public boolean mayBeChosen(long updates, long total) {
+      return updates > PER_EPOCH;
+    }
+
+    @Override
+    public String notes() {
+      return Integer.toString(times);
+    }
+
+    @Override
+    public void restore(String notes) {
+      times = Integer.parseInt(notes);
+    }
+  }
+
+  private static final int PER_EPOCH = 5;
+
+  /** States are saved in the middle of an epoch too, and from each of them the same comes out. */
+  @Test
+  void interventionsAreResumed() {
+    final List<TokenizedExample> train = TinyTask.examples(80, 3, false);
+    final List<TokenizedExample> tune = TinyTask.examples(30, 4, false);
+    final FineTuning settings = settings(3, 1e-3, 0.1);
+    final Kept whole = new Kept();
+    final EncoderModel model = TinyTask.model(1, WORKERS);
+    final List<Epoch> epochs = intervened(model, settings, train, tune, whole);
+    assertEquals(
+        List.of(2L, 5L, 7L, 10L, 12L, 15L),
+        whole.states.stream().map(TrainingState::updates).toList());
+    assertTrue(whole.states.get(1).best().isEmpty(), "the first epoch may not be chosen");
+    assertFalse(whole.states.get(3).best().isEmpty());
+    for (TrainingState state : whole.states) {
+      final Kept rest = new Kept();
+      rest.earlier = Optional.of(Kept.copy(state));
+      final EncoderModel fresh = TinyTask.model(1, WORKERS);
+      assertEquals(epochs, intervened(fresh, settings, train, tune, rest));
+      assertSame(weights(model), weights(fresh));
+    }
+    final EncoderModel alone = TinyTask.model(1, WORKERS);
+    assertFalse(
+        epochs.equals(
+            tuner(alone, settings, WORKERS).run(train, tune, Optional.empty(), Resume.NONE)),
+        "the intervention does something");
+  }
+
+  private static List<Epoch> intervened(
+      EncoderModel model,
+      FineTuning settings,
+      List<TokenizedExample> train,
+      List<TokenizedExample> tune,
+      Resume resume) {
+    return tuner(model, settings, WORKERS)
+        .run(train, tune, Optional.empty(), b -> List.of(), new Doubling(model), resume);
   }
 
   /** Masked weights stay at zero through decay and moments, and the model still learns. */
