@@ -75,6 +75,12 @@ record PruningStep(TensorSelector selector, Criterion criterion, double sparsity
   }
 
   @Override
+  public Smoke smoke() {
+    final Criterion.Smoke cheaper = criterion.smoke();
+    return new Smoke(new PruningStep(selector, cheaper.criterion(), sparsity), cheaper.settings());
+  }
+
+  @Override
   public StepLog apply(CompressionState state) {
     final PrunedWeights weights = new PrunedWeights(state, selector.select(state.shapes()));
     final List<StepLog.Event> events = List.of(criterion.prune(weights, sparsity, 1, state));

@@ -1,6 +1,11 @@
 package dev.bantam.runner.experiment;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * One step of a variant or recipe.
@@ -16,5 +21,26 @@ public record ParsedStep<S>(String step, String method, S value, ResolvedValue.M
     Objects.requireNonNull(method, "method");
     Objects.requireNonNull(value, "value");
     Objects.requireNonNull(settings, "settings");
+  }
+
+  /**
+   * The step with another value, and with the settings that make it so.
+   *
+   * @param changed numbers by the keys of {@link #settings}
+   */
+  public ParsedStep<S> with(S other, Map<String, Integer> changed) {
+    final Set<String> left = new TreeSet<>(changed.keySet());
+    final List<ResolvedValue.Entry> entries = new ArrayList<>();
+    for (ResolvedValue.Entry e : settings.entries()) {
+      entries.add(
+          left.remove(e.key())
+              ? new ResolvedValue.Entry(
+                  e.key(), ResolvedValue.Number.of(changed.get(e.key()).longValue()))
+              : e);
+    }
+    if (!left.isEmpty()) {
+      throw new IllegalArgumentException(step + " by " + method + " has no settings " + left);
+    }
+    return new ParsedStep<>(step, method, other, new ResolvedValue.Mapping(entries));
   }
 }

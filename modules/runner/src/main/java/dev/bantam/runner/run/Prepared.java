@@ -11,6 +11,7 @@ import dev.bantam.runner.experiment.Experiment;
 import dev.bantam.runner.experiment.ExperimentFile;
 import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.FinetuneSettings;
+import dev.bantam.runner.experiment.ParsedStep;
 import dev.bantam.runner.experiment.TaskSpec;
 import dev.bantam.runner.experiment.Variant;
 import dev.bantam.tensor.BantamException;
@@ -100,7 +101,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         : model;
   }
 
-  /** Fewer seeds, examples and epochs, but every variant. */
+  /** Fewer seeds, examples and epochs, and steps that do less, but every variant. */
   private static Experiment<Step> smoke(Experiment<Step> e, List<Task> tasks) {
     final List<Long> seeds = e.seeds().subList(0, Math.min(SMOKE_SEEDS, e.seeds().size()));
     final int examples =
@@ -132,7 +133,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
                 v ->
                     new Variant<>(
                         v.name(),
-                        v.steps(),
+                        v.steps().stream().map(Prepared::smoke).toList(),
                         v.merge(),
                         v.seeds().stream().anyMatch(seeds::contains)
                             ? v.seeds().stream().filter(seeds::contains).toList()
@@ -141,6 +142,11 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         e.evaluate(),
         e.exports(),
         Optional.empty());
+  }
+
+  private static ParsedStep<Step> smoke(ParsedStep<Step> step) {
+    final Step.Smoke cheaper = step.value().smoke();
+    return step.with(cheaper.step(), cheaper.settings());
   }
 
   /** What the grammar knows and this version cannot do; each is refused, none is skipped. */
@@ -195,7 +201,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
                             + subject.model().architecture().positions()
                             + " tokens."));
     final Map<String, long[]> shapes = shapes(subject);
-    for (Variant<Step> variant : experiment.variants()) {
+    for (Variant<Step> variant : file.experiment().variants()) { // as written, also in a smoke run
       for (int i = 0; i < variant.steps().size(); i++) {
         for (Step.StepProblem problem : variant.steps().get(i).value().check(shapes)) {
           file.step(variant.name(), i).problem(problem.key(), problem.message());
