@@ -28,6 +28,7 @@ import java.util.Optional;
  */
 public record Retraining(
     FineTuning settings, Teacher teacher, double hardness, double temperature) {
+  private static final int SMOKE_BATCH = 16;
   private static final double BELOW_ONE = Math.nextDown(1.0);
 
   /** Whom a model is taught by. */
@@ -82,6 +83,23 @@ public record Retraining(
                   + " 'teacher: none'."));
     }
     return TensorSelector.unmatched("train", settings.frozen(), shapes);
+  }
+
+  /** The same with less work, see {@link Step#smoke}: one epoch of small batches. */
+  public Retraining smoke() {
+    return new Retraining(
+        new FineTuning(
+            1,
+            settings.learningRate(),
+            Math.min(settings.batch(), SMOKE_BATCH),
+            settings.warmUp(),
+            settings.weightDecay(),
+            settings.dropout(),
+            settings.clip(),
+            settings.frozen()),
+        teacher,
+        hardness,
+        temperature);
   }
 
   /** In words, for plans and logs. */

@@ -39,6 +39,26 @@ public interface Step {
   }
 
   /**
+   * The same step with less work, for runs that only show that everything is in place: it touches
+   * the same tensors in the same way, from fewer samples. By default the step as it is.
+   */
+  default Smoke smoke() {
+    return new Smoke(this, Map.of());
+  }
+
+  /**
+   * A step made cheaper.
+   *
+   * @param step the step
+   * @param settings what it has in place of what was asked for, by the name in recipes
+   */
+  record Smoke(Step step, Map<String, Integer> settings) {
+    public Smoke {
+      settings = Map.copyOf(settings);
+    }
+  }
+
+  /**
    * Memory and work of a step.
    *
    * @param offHeapBytes memory outside of the Java heap

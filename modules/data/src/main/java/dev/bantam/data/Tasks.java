@@ -17,7 +17,17 @@ public final class Tasks {
               WordnetRetrieval.NAME,
               "to find the definition that an example sentence belongs to; no labels",
               WordnetRetrieval.ARTIFACT,
-              WordnetRetrieval::open));
+              WordnetRetrieval::open),
+          new NamedTask(
+              WordnetKindOf.NAME,
+              "whether the second of two dictionary definitions is of a kind that the first belongs to",
+              WordnetKindOf.ARTIFACT,
+              WordnetKindOf::open),
+          new NamedTask(
+              LanguageToolMinimalPairs.NAME,
+              "whether an English sentence is acceptable",
+              LanguageToolMinimalPairs.ARTIFACT,
+              LanguageToolMinimalPairs::open));
 
   private Tasks() {}
 

@@ -18,9 +18,10 @@ import java.util.zip.ZipFile;
 /**
  * The synsets of the WordNet 3.1 database files as packed by the extJWNL project.
  *
- * <p>A line of a data file is a synset unless it starts with two spaces. Its second field is the
- * number of the lexicographer file (see WordNet's manual pages wndb(5WN) and lexnames(5WN)); its
- * gloss follows {@code " | "}: a definition, then example sentences in double quotes.
+ * <p>A line of a data file is a synset unless it starts with two spaces. Its fields are those of
+ * WordNet's manual page wndb(5WN), the second being the number of the lexicographer file, see
+ * lexnames(5WN); its gloss follows {@code " | "}: a definition, then example sentences in double
+ * quotes.
  */
 final class WordnetFiles {
   static final MavenArtifact ARTIFACT =
@@ -39,6 +40,10 @@ final class WordnetFiles {
   private static final String FOLDER = "net/sf/extjwnl/data/wordnet/wn31/";
   private static final List<String> EXAMPLES_START = List.of("; \"", ": \"", " \"");
   private static final Pattern QUOTED = Pattern.compile("\"([^\"]*)\"");
+  private static final int WORDS = 4;
+  private static final int POINTER_FIELDS = 4;
+  private static final String HYPERNYM = "@";
+  private static final String HYPONYM = "~";
   private static final Pattern WHITE_SPACE = Pattern.compile("\\s+");
   private static final String REFETCH = " Delete the file, so that it is fetched again.";
 
@@ -73,10 +78,19 @@ final class WordnetFiles {
   /**
    * A synset as far as tasks look at it.
    *
+   * @param offset its place in the data file, 8 digits: its name among those of its part of speech
    * @param file number of its lexicographer file
+   * @param hypernyms offsets of the kinds it belongs to, pointers {@code @}; an instance of a kind
+   *     ({@code @i}) has none by that
+   * @param hasHyponyms whether kinds belong to it, pointers {@code ~}
    * @param gloss definition and example sentences, as they stand in the file
    */
-  record Synset(int file, String gloss) {
+  record Synset(
+      String offset, int file, List<String> hypernyms, boolean hasHyponyms, String gloss) {
+    Synset {
+      hypernyms = List.copyOf(hypernyms);
+    }
+
     /**
      * The gloss up to the first {@code ; "}, {@code : "} or quotation mark behind a space (there
      * the example sentences begin), white space squeezed, without trailing semicolons.
@@ -151,9 +165,10 @@ final class WordnetFiles {
   }
 
   private static Synset synset(String line, int number, Part part, Path jar) {
-    final String[] head = line.split(" ", 3);
     final int bar = line.indexOf(" | ");
-    if (head.length < 3 || !head[1].matches("[0-9]{2}") || bar < 0) {
+    final String[] head = line.substring(0, Math.max(bar, 0)).split(" ", -1);
+    final int pointers = pointers(head);
+    if (pointers < 0) {
       throw damaged(jar, "line " + number + " of " + part.entry() + " is no synset");
     }
     final int file = Integer.parseInt(head[1]);
@@ -161,7 +176,37 @@ final class WordnetFiles {
       throw damaged(
           jar, "line " + number + " of " + part.entry() + " names lexicographer file " + file);
     }
-    return new Synset(file, line.substring(bar + " | ".length()));
+    final List<String> hypernyms = new ArrayList<>();
+    boolean hasHyponyms = false;
+    final int end = pointers + POINTER_FIELDS * Integer.parseInt(head[pointers - 1]);
+    for (int at = pointers; at < end; at += POINTER_FIELDS) {
+      if (head[at].equals(HYPERNYM)) {
+        hypernyms.add(head[at + 1]);
+      }
+      hasHyponyms |= head[at].equals(HYPONYM);
+    }
+    final String gloss = line.substring(bar + " | ".length());
+    return new Synset(head[0], file, hypernyms, hasHyponyms, gloss);
+  }
+
+  /**
+   * Where the pointers start in the fields before the gloss, {@code offset file type wordCount(hex)
+   * (word lexId)* pointerCount (symbol offset type sourceTarget)* ...}; -1 if that is not what they
+   * are.
+   */
+  private static int pointers(String[] head) {
+    if (head.length < WORDS
+        || !head[0].matches("[0-9]{8}")
+        || !head[1].matches("[0-9]{2}")
+        || !head[WORDS - 1].matches("[0-9a-f]{2}")) {
+      return -1;
+    }
+    final int count = WORDS + 2 * Integer.parseInt(head[WORDS - 1], 16);
+    if (head.length <= count || !head[count].matches("[0-9]{3}")) {
+      return -1;
+    }
+    final int pointers = count + 1;
+    return head.length < pointers + POINTER_FIELDS * Integer.parseInt(head[count]) ? -1 : pointers;
   }
 
   static BantamException damaged(Path jar, String what) {

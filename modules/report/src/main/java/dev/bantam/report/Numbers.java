@@ -31,6 +31,12 @@ final class Numbers {
     return value == 0 ? "0" : String.format(Locale.ROOT, "%.2e", value);
   }
 
+  /** Three significant digits without exponent, whole numbers from 100 on. */
+  static String significant(double value) {
+    final double size = Math.abs(value);
+    return fixed(value, size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
+  }
+
   static String grouped(long value) {
     return String.format(Locale.ROOT, "%,d", value);
   }

@@ -81,6 +81,7 @@ final class Page {
       sources.add(source(name, group));
     }
     values.put("treatments", treatments);
+    values.put("fits", PredictionFit.of(section).stream().map(PredictionFit::row).toList());
     values.put("sources", sources);
     return values;
   }

@@ -53,16 +53,11 @@ final class PageTreatment {
   }
 
   private static List<String> event(EventRecord event) {
-    final boolean measured = event.lossBefore().isPresent() && event.lossAfter().isPresent();
     return List.of(
         Integer.toString(event.number()),
         Numbers.fixed(event.sparsity(), 4),
         loss(event.predictedLoss()),
-        measured
-            ? loss(
-                OptionalDouble.of(
-                    event.lossAfter().getAsDouble() - event.lossBefore().getAsDouble()))
-            : "-",
+        loss(event.measuredLoss()),
         loss(event.lossBefore()),
         loss(event.lossAfter()));
   }

@@ -112,7 +112,26 @@ record Section(List<VariantGroup> groups, List<SummaryRow> rows) {
       }
     }
     charts.add(bytes());
+    layers().ifPresent(charts::add);
     return charts;
+  }
+
+  private Optional<ChartSpec> layers() {
+    final List<LayerSparsityChart.Row> pruned = new ArrayList<>();
+    for (int i = 0; i < rows.size(); i++) {
+      LayerSparsityChart.Row.of(name(rows.get(i)), groups.get(i)).ifPresent(pruned::add);
+    }
+    if (pruned.isEmpty()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new LayerSparsityChart(
+            pruned,
+            model()
+                + " on "
+                + task()
+                + ", first replicate of each; from the left: query, key, value, attention output,"
+                + " feed-forward up, down"));
   }
 
   private BytesChart bytes() {

@@ -93,6 +93,11 @@ ${chart.svg}
 </details>
 </#list>
 </#if>
+<#if section.fits?has_content>
+<h3>How well the increases of the loss were predicted</h3>
+<p>Over all events of a method: the rank correlation (Spearman) of predicted and measured increase, 1 where their order is the same, and the mean of measured / predicted.</p>
+<@plainTable columns=["method", "replicates", "events", "rank correlation", "measured / predicted"] rows=section.fits label="Predicted and measured increases of the loss"/>
+</#if>
 <h3>Where each row comes from</h3>
 <p>Every number is that of a cell, or a mean over cells. To check one, delete its folder under <code>cells</code> of the run folder and type the command again: only what is missing is run.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Cells and command of each row">

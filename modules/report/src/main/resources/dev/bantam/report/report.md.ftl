@@ -77,6 +77,15 @@ Increase of the task loss in each event, as predicted by the method and as measu
 
 </#list>
 </#if>
+<#if section.fits?has_content>
+### How well the increases of the loss were predicted
+
+Over all events of a method: the rank correlation (Spearman) of predicted and measured increase, 1 where their order is the
+same, and the mean of measured / predicted.
+
+<@plainTable columns=["method", "replicates", "events", "rank correlation", "measured / predicted"] rows=section.fits/>
+
+</#if>
 ### Where each row comes from
 
 Every number is that of a cell, or a mean over cells. To check one, delete its folder under `cells` of the run folder

@@ -69,7 +69,8 @@ class ChartSpecTest {
   void onlyVariantsWithTheAxisAreShown() throws Exception {
     final List<ChartSpec> charts = charts();
     assertEquals(
-        List.of("score-by-size", "score-by-sparsity", "score-by-bits", "bytes"),
+        List.of(
+            "score-by-size", "score-by-sparsity", "score-by-bits", "bytes", "sparsity-by-layer"),
         charts.stream().map(ChartSpec::name).toList());
     final List<List<String>> variants = new ArrayList<>();
     for (ChartSpec chart : charts) {

@@ -60,7 +60,7 @@ class ReportsTest {
         assertEquals(1600, ImageIO.read(new ByteArrayInputStream(bytes)).getWidth());
       }
     }
-    assertEquals(4, charts);
+    assertEquals(5, charts);
     for (String file : List.of("results.csv", "summary.csv", "report.md", "report.html")) {
       assertTrue(written.files().contains(file), file);
     }
@@ -157,9 +157,9 @@ class ReportsTest {
     assertTrue(html.contains("prefers-color-scheme: dark"));
     assertTrue(html.contains("name=\"viewport\""));
     // every chart has words and a table
-    assertEquals(4, html.split("<figure>").length - 1);
-    assertEquals(4, html.split("Numbers of this chart").length - 1);
-    assertEquals(4, html.split("role=\"img\"").length - 1);
+    assertEquals(5, html.split("<figure>").length - 1);
+    assertEquals(5, html.split("Numbers of this chart").length - 1);
+    assertEquals(5, html.split("role=\"img\"").length - 1);
     assertTrue(html.split("<th scope=\"col\"[^>]*><button").length - 1 >= 10);
   }
 

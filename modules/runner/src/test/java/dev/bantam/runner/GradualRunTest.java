@@ -149,6 +149,15 @@ class GradualRunTest {
   }
 
   @Test
+  void aSmokeRunTrainsLess() {
+    final Path smoke = temporary.resolve("smoke");
+    Outcome.of("run", experiment, "--smoke", "-o", smoke).code(0);
+    final String resolved = Tiny.read(smoke.resolve("experiment.resolved.yaml"));
+    assertFalse(resolved.contains("epochs: 3"), resolved);
+    assertTrue(resolved.contains("events: 4"), resolved);
+  }
+
+  @Test
   void refusals() {
     refused("start: dens-start", "start: dense-start", "no fine-tuned variant", "dense-start");
     refused("schedule: {to: 0.8, events: 4}, ", "", "prune.sparsity is missing");

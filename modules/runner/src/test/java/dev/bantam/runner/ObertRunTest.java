@@ -7,8 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.bantam.compression.CompressedModel;
+import dev.bantam.compression.Step;
 import dev.bantam.compression.TensorSelector;
 import dev.bantam.export.PackedFile;
+import dev.bantam.runner.experiment.Experiment;
+import dev.bantam.runner.experiment.ExperimentReader;
+import dev.bantam.runner.run.StepCatalogue;
 import dev.bantam.tensor.Floats;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -195,5 +199,70 @@ class ObertRunTest {
                     steps: [{prune: {method: obert, sparsity: 0.5, pattern: 2of4}}]
                 """);
     Outcome.of("plan", twice).code(3).says("Delete the key");
+  }
+
+  /** From fewer and smaller samples; the resolved file and the records say so. */
+  @Test
+  void aSmokeRunSamplesLess() throws IOException {
+    final Tiny tiny = Tiny.in(temporary.resolve("smoke")).enlarged();
+    final String head = tiny.text().substring(0, tiny.text().indexOf("variants:"));
+    final Path file =
+        tiny.write(
+            "defaults.yaml",
+            head
+                + """
+                variants:
+                  - {name: dense}
+                  - name: obert-0.6
+                    steps: [{prune: {method: obert, sparsity: 0.6, recomputations: 5}}]
+                  - name: obert-2of4
+                    steps: [{prune: {method: obert, pattern: 2of4, gradients: 3, batch: 2, block: 4}}]
+                  - name: obert-block3-0.6
+                    steps: [{prune: {method: obert, sparsity: 0.6, pattern: block-3}}]
+                """);
+    final Path smoke = temporary.resolve("smoke-run");
+    Outcome.of("run", file, "--smoke", "-o", smoke).code(0);
+    final Experiment<Step> asked = read(file);
+    final Experiment<Step> done = read(smoke.resolve("experiment.resolved.yaml"));
+    final List<String> treatments =
+        List.of(
+            "unstructured, 8 gradients of 4, blocks of 8, dampening 1.0E-7, joint update, 2 rec",
+            "2of4, 3 gradients of 2, blocks of 4, ",
+            "block-3, 8 gradients of 4, blocks of 6, ");
+    for (int v = 1; v < asked.variants().size(); v++) {
+      final Step written = asked.variants().get(v).steps().get(0).value();
+      final Step smoked = done.variants().get(v).steps().get(0).value();
+      assertEquals(written.smoke().step(), smoked);
+      assertEquals(smoked, smoked.smoke().step(), "as small as it gets");
+      final String name = asked.variants().get(v).name();
+      final Path cell = smoke.resolve("cells").resolve("tiny-bert-random.signs." + name + ".s1");
+      final String record = Tiny.read(cell.resolve("result.json"));
+      assertTrue(record.contains(treatments.get(v - 1)), record);
+    }
+    assertNotEquals(asked.variants().get(1).steps(), done.variants().get(1).steps());
+  }
+
+  /** What a run would refuse, though the smaller step would do. */
+  @Test
+  void aSmokeRunRefusesWhatARunDoes() {
+    final Tiny tiny = Tiny.in(temporary.resolve("smoke-refused")).enlarged();
+    final String head = tiny.text().substring(0, tiny.text().indexOf("variants:"));
+    final Path file =
+        tiny.write(
+            "wrong.yaml",
+            head
+                + """
+                variants:
+                  - {name: dense}
+                  - name: a
+                    steps: [{prune: {method: obert, pattern: 2of4, block: 46}}]
+                """);
+    Outcome.of("run", file, "--smoke", "-o", temporary.resolve("none"))
+        .code(3)
+        .says("blocks of 46 cut groups of 4");
+  }
+
+  private static Experiment<Step> read(Path file) {
+    return new ExperimentReader<Step>(new StepCatalogue()).read(file).experiment();
   }
 }

@@ -42,9 +42,12 @@ public record Variant<S>(
     return name.equals(DENSE) || finetune.isPresent();
   }
 
-  /** The same with other seeds and fine-tuning. */
-  public Variant<S> with(Optional<FinetuneSettings> otherFinetune, List<Long> otherSeeds) {
-    return new Variant<>(name, steps, merge, otherFinetune, start, otherSeeds);
+  /** The same with other settings, e.g. for less work. */
+  public Variant<S> with(
+      List<ParsedStep<S>> otherSteps,
+      Optional<FinetuneSettings> otherFinetune,
+      List<Long> otherSeeds) {
+    return new Variant<>(name, otherSteps, merge, otherFinetune, start, otherSeeds);
   }
 
   /** Whether {@code name} matches {@link #NAME} and is not a relative folder. */

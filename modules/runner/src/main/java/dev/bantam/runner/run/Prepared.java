@@ -11,6 +11,7 @@ import dev.bantam.runner.experiment.Experiment;
 import dev.bantam.runner.experiment.ExperimentFile;
 import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.FinetuneSettings;
+import dev.bantam.runner.experiment.ParsedStep;
 import dev.bantam.runner.experiment.TaskSpec;
 import dev.bantam.runner.experiment.Variant;
 import dev.bantam.tensor.BantamException;
@@ -118,7 +119,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         : model;
   }
 
-  /** Fewer seeds, examples and epochs, but every variant. */
+  /** Fewer seeds, examples and epochs, and steps that do less, but every variant. */
   private static Experiment<Step> smoke(Experiment<Step> e, List<Task> tasks) {
     final List<Long> seeds = e.seeds().subList(0, Math.min(SMOKE_SEEDS, e.seeds().size()));
     final int examples =
@@ -138,6 +139,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
             .map(
                 v ->
                     v.with(
+                        v.steps().stream().map(Prepared::smoke).toList(),
                         v.finetune().map(f -> smoke(f, examples)),
                         v.seeds().stream().anyMatch(seeds::contains)
                             ? v.seeds().stream().filter(seeds::contains).toList()
@@ -160,6 +162,11 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         f.dropout(),
         f.clip(),
         f.freeze());
+  }
+
+  private static ParsedStep<Step> smoke(ParsedStep<Step> step) {
+    final Step.Smoke cheaper = step.value().smoke();
+    return step.with(cheaper.step(), cheaper.settings());
   }
 
   /** What the grammar knows and this version cannot do; each is refused, none is skipped. */
@@ -214,7 +221,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
                             + subject.model().architecture().positions()
                             + " tokens."));
     final Map<String, long[]> shapes = shapes(subject);
-    for (Variant<Step> variant : experiment.variants()) {
+    for (Variant<Step> variant : file.experiment().variants()) { // as written, also in a smoke run
       if (variant.finetune().isPresent()) {
         finetuning(file, variant, subject);
       }
