@@ -1,10 +1,15 @@
 package dev.bantam.deltamerging;
 
+import java.util.Arrays;
+
 /**
  * Selection by magnitude without sorting: elements are ranked by falling {@code |v|}, equal ones by
  * rising index. A rank is found by counting the upper, then the lower 16 bits of the floats.
  */
 final class Magnitudes {
+  /** Up to this length sorting is faster than counting. */
+  private static final int SORTED = 4096;
+
   private static final int BINS = 1 << 16;
 
   private Magnitudes() {}
@@ -70,12 +75,29 @@ final class Magnitudes {
    *
    * @param rank from 0, below the length
    */
-  static Cut cut(float[] values, long rank) {
+  static Cut cut(float[] values, int rank) {
+    if (values.length <= SORTED) {
+      return sorted(values, rank);
+    }
     final Counter counter = new Counter();
     counter.addUpper(values);
     counter.choose(rank);
     counter.addLower(values);
     return counter.cut(rank);
+  }
+
+  private static Cut sorted(float[] values, int rank) {
+    final int[] bits = new int[values.length];
+    for (int i = 0; i < bits.length; i++) {
+      bits[i] = Float.floatToRawIntBits(values[i]) & 0x7fffffff;
+    }
+    Arrays.sort(bits);
+    int last = bits.length - 1 - rank;
+    final int found = bits[last];
+    while (last + 1 < bits.length && bits[last + 1] == found) {
+      last++;
+    }
+    return new Cut(found, bits.length - 1L - last);
   }
 
   /**
@@ -85,7 +107,7 @@ final class Magnitudes {
    */
   static void keepRanks(float[] values, int skip, int keep) {
     if (keep <= 0) {
-      java.util.Arrays.fill(values, 0f);
+      Arrays.fill(values, 0f);
       return;
     }
     final Cut top = skip == 0 ? new Cut(Integer.MAX_VALUE, 0) : cut(values, skip);

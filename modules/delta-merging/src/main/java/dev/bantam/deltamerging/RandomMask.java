@@ -1,6 +1,7 @@
 package dev.bantam.deltamerging;
 
 import dev.bantam.tensor.Seeds;
+import java.util.Arrays;
 
 /**
  * Random masks whose every bit follows from a key and the element's index alone, so that neither
@@ -14,6 +15,9 @@ import dev.bantam.tensor.Seeds;
 final class RandomMask {
   /** Name and version of the generator in files. */
   static final String GENERATOR = "splitmix64-1";
+
+  /** Up to this length sorting is faster than counting. */
+  private static final int SORTED = 4096;
 
   private static final long GOLDEN = 0x9e3779b97f4a7c15L;
 
@@ -78,6 +82,12 @@ final class RandomMask {
 
   /** The random bits at a rank, from 0 by rising unsigned value: 16 bits in each of 4 passes. */
   private static long smallest(int n, int rank, long key) {
+    if (n <= SORTED) {
+      final long[] all = new long[n];
+      Arrays.setAll(all, i -> bits(key, i) ^ Long.MIN_VALUE); // signed order is the unsigned one
+      Arrays.sort(all);
+      return all[rank] ^ Long.MIN_VALUE;
+    }
     long prefix = 0;
     long left = rank;
     for (int shift = 48; shift >= 0; shift -= 16) {

@@ -4,7 +4,6 @@ import dev.bantam.deltamerging.MergeMethod.Base;
 import dev.bantam.deltamerging.Spheres.Line;
 import dev.bantam.tensor.BantamException;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -166,6 +165,22 @@ public final class TensorMerger {
       }
     }
     return combine(p, columns, base, models, precision, statistics, whole);
+  }
+
+  /**
+   * The deltas as the method gets them, sparsified where the recipe says so.
+   *
+   * @param tensors in: models, and last the base; out: deltas, and the base
+   */
+  void deltas(String tensor, long[] shape, float[][] tensors, Precision precision) {
+    final int columns = shape.length == 0 ? 1 : Math.toIntExact(shape[shape.length - 1]);
+    final TensorParameters p = parameters(tensor);
+    for (int t = 0; t < tensors.length - 1; t++) {
+      Deltas.subtract(tensors[t], tensors[tensors.length - 1], precision);
+      if (recipe.front() != Sparsifier.NONE && !isDense(tensor)) {
+        sparsify(tensors[t], columns, t, p, precision);
+      }
+    }
   }
 
   private boolean isBase(int model) {
@@ -479,14 +494,5 @@ public final class TensorMerger {
               + ". Choose a smaller one.");
     }
     return models[0];
-  }
-
-  MergeRecipe recipe() {
-    return recipe;
-  }
-
-  /** Names of the models, in the recipe's order. */
-  List<String> modelNames() {
-    return recipe.models().stream().map(MergeRecipe.Model::name).toList();
   }
 }
