@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Remembers in the work folder which tensors are on disk, so that a merge that was killed goes on.
@@ -35,6 +36,7 @@ final class MergeJournal implements AutoCloseable {
   private final Path folder;
   private final FileChannel journal;
   private final Set<String> done = new HashSet<>();
+  private final ReentrantLock syncing = new ReentrantLock();
   private final Map<String, FileChannel> pending = new LinkedHashMap<>();
   private long pendingBytes;
 
@@ -149,34 +151,57 @@ final class MergeJournal implements AutoCloseable {
   }
 
   /**
-   * A tensor was written.
+   * A tensor was written. Who comes while another one syncs goes on without waiting.
    *
    * @param bytes its length
    * @param file the open file that it was written to
    */
-  synchronized void written(String tensor, long bytes, FileChannel file) throws IOException {
-    pending.put(line(tensor), file);
-    pendingBytes += bytes;
-    if (pendingBytes >= SYNC_BYTES) {
-      sync();
+  void written(String tensor, long bytes, FileChannel file) throws IOException {
+    final boolean enough;
+    synchronized (this) {
+      pending.put(line(tensor), file);
+      pendingBytes += bytes;
+      enough = pendingBytes >= SYNC_BYTES;
+    }
+    if (enough && syncing.tryLock()) {
+      try {
+        note();
+      } finally {
+        syncing.unlock();
+      }
     }
   }
 
   /** Brings everything that was written to disk, and notes it. */
-  synchronized void sync() throws IOException {
-    for (FileChannel file : new HashSet<>(pending.values())) {
+  void sync() throws IOException {
+    syncing.lock();
+    try {
+      note();
+    } finally {
+      syncing.unlock();
+    }
+  }
+
+  private void note() throws IOException {
+    final Map<String, FileChannel> taken;
+    synchronized (this) {
+      taken = new LinkedHashMap<>(pending);
+      pending.clear();
+      pendingBytes = 0;
+    }
+    for (FileChannel file : new HashSet<>(taken.values())) {
       file.force(false);
     }
     final StringBuilder lines = new StringBuilder();
-    pending.keySet().forEach(name -> lines.append(name).append('\n'));
+    taken.keySet().forEach(name -> lines.append(name).append('\n'));
     final ByteBuffer bytes = ByteBuffer.wrap(lines.toString().getBytes(StandardCharsets.UTF_8));
     while (bytes.hasRemaining()) {
       journal.write(bytes);
     }
     journal.force(false);
-    done.addAll(pending.keySet());
-    pending.clear();
-    pendingBytes = 0;
+    synchronized (this) {
+      done.addAll(taken.keySet());
+    }
   }
 
   /** A name without line breaks, and not another one's. */

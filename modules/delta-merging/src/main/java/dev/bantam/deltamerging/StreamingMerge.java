@@ -36,8 +36,8 @@ import java.util.TreeMap;
  * threads.
  */
 public final class StreamingMerge implements AutoCloseable {
-  /** Memory for tensors that are merged at the same time, unless one alone needs more. */
-  private static final long MEMORY = 512L << 20;
+  /** Memory for tensors that are merged beside the largest one. */
+  private static final long MEMORY = 256L << 20;
 
   /** From this length on, the warning about large deltas looks at a part of the elements. */
   private static final int SAMPLED = 1 << 16;
@@ -239,7 +239,7 @@ public final class StreamingMerge implements AutoCloseable {
 
   private void checkMemory() {
     final long heap = Runtime.getRuntime().maxMemory();
-    if (memory() > heap / 100 * 85) {
+    if (memory() + MEMORY > heap / 100 * 90) {
       throw new BantamException(
           ExitCode.WOULD_NOT_FIT,
           String.format(
@@ -248,7 +248,7 @@ public final class StreamingMerge implements AutoCloseable {
                   + " Give it more, for example with BANTAM_JAVA_OPTS=-Xmx%dg.",
               memory() / 1_000_000,
               heap / 1_000_000,
-              memory() / 850_000_000 + 2));
+              memory() / 900_000_000 + 2));
     }
   }
 
@@ -298,7 +298,7 @@ public final class StreamingMerge implements AutoCloseable {
       Progress progress)
       throws IOException {
     final MergeReader reader = new MergeReader(plan, models, recipe, fisherCoefficients);
-    final FloatPool pool = new FloatPool(Math.max(memory(), MEMORY));
+    final FloatPool pool = new FloatPool(memory() + MEMORY);
     final WholeModel whole =
         recipe.method().needsWholeModel() && !left.isEmpty()
             ? reader.wholeModel(merger, pool, progress)
