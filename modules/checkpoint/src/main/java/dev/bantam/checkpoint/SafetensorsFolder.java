@@ -5,6 +5,7 @@ import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Hashes;
 import dev.bantam.tensor.Suggestions;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -173,6 +174,16 @@ public final class SafetensorsFolder implements WeightSource {
   @Override
   public INDArray floats(String name) {
     return file(name).floats(name);
+  }
+
+  /** As {@link SafetensorsFile#read}: part of a tensor's bytes, by position. */
+  public void read(String name, long offset, ByteBuffer target) {
+    file(name).read(name, offset, target);
+  }
+
+  /** The files, in order of their names. */
+  public List<Path> paths() {
+    return new TreeMap<>(files).values().stream().map(SafetensorsFile::path).toList();
   }
 
   private SafetensorsFile file(String name) {

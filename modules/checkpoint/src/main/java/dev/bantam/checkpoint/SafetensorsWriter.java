@@ -1,16 +1,11 @@
 package dev.bantam.checkpoint;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonGenerator;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.Hashes;
 import dev.bantam.tensor.UnwritableException;
-import java.io.ByteArrayOutputStream;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -133,45 +128,13 @@ public final class SafetensorsWriter {
     }
   }
 
-  private byte[] header(List<Tensor> order) throws IOException {
-    final ByteArrayOutputStream json = new ByteArrayOutputStream();
-    try (JsonGenerator out = new JsonFactory().createGenerator(json)) {
-      out.writeStartObject();
-      if (!metadata.isEmpty()) {
-        out.writeObjectFieldStart(SafetensorsHeader.METADATA);
-        for (final Map.Entry<String, String> entry : metadata.entrySet()) {
-          out.writeStringField(entry.getKey(), entry.getValue());
-        }
-        out.writeEndObject();
-      }
-      long at = 0;
-      for (final Tensor tensor : order) {
-        out.writeObjectFieldStart(tensor.name);
-        out.writeStringField("dtype", tensor.type.name());
-        writeNumbers(out, "shape", tensor.shape);
-        writeNumbers(out, "data_offsets", List.of(at, at + tensor.bytes));
-        out.writeEndObject();
-        at = Math.addExact(at, tensor.bytes);
-      }
-      out.writeEndObject();
-    }
-    while (json.size() % 8 != 0) {
-      json.write(' ');
-    }
-    return ByteBuffer.allocate(Math.addExact(Long.BYTES, json.size()))
-        .order(ByteOrder.LITTLE_ENDIAN)
-        .putLong(json.size())
-        .put(json.toByteArray())
-        .array();
-  }
-
-  private static void writeNumbers(JsonGenerator out, String key, List<Long> numbers)
-      throws IOException {
-    out.writeArrayFieldStart(key);
-    for (final long number : numbers) {
-      out.writeNumber(number);
-    }
-    out.writeEndArray();
+  private byte[] header(List<Tensor> order) {
+    return SafetensorsLayout.of(
+            metadata,
+            order.stream()
+                .map(t -> new SafetensorsLayout.Slot(t.name, t.type, t.shape, 0, t.bytes))
+                .toList())
+        .header();
   }
 
   private static String writeAtomically(Path file, byte[] header, List<Tensor> order)

@@ -15,7 +15,8 @@ import java.util.function.Consumer;
  * @param force whether an existing model folder may be replaced
  */
 record NewFolder(Path path, boolean force) {
-  private static final List<String> WEIGHTS = List.of("model.safetensors", "model.onnx");
+  private static final List<String> WEIGHTS =
+      List.of("model.safetensors", "model.safetensors.index.json", "model.onnx");
 
   /** Refuses a folder that exists, unless it is a model's or empty and may be replaced. */
   void check() {
@@ -52,14 +53,19 @@ record NewFolder(Path path, boolean force) {
     AtomicFiles.createFolders(temporary);
     try {
       content.accept(temporary);
-      replace(temporary);
+      publish(temporary);
     } finally {
       AtomicFiles.delete(temporary);
     }
   }
 
-  /** The old folder goes only when the new one has taken its name; else it comes back. */
-  private void replace(Path temporary) {
+  /**
+   * Gives a finished folder its name. The old one goes only when the new one has taken its name;
+   * else it comes back.
+   *
+   * @param temporary on the same disk
+   */
+  void publish(Path temporary) {
     if (!Files.exists(path)) {
       AtomicFiles.move(temporary, path);
       return;

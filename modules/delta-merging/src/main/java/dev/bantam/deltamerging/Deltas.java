@@ -1,0 +1,189 @@
+package dev.bantam.deltamerging;
+
+/**
+ * The family of task arithmetic: {@code theta_0 + lambda * mix of the deltas}, with or without an
+ * election of signs (Ilharco et al. 2023; Yadav et al. 2023, section 3).
+ *
+ * <p>Sums over the models are taken in {@code double} over products rounded to the precision, so
+ * the order of the models matters only where {@code double} rounds.
+ */
+final class Deltas {
+  /** Elements of a block: its sums stay in the first-level cache. */
+  private static final int BLOCK = 1024;
+
+  private Deltas() {}
+
+  /**
+   * {@code model[i] = model[i] - base[i]}.
+   *
+   * @param model in and out
+   */
+  static void subtract(float[] model, float[] base, Precision precision) {
+    for (int i = 0; i < model.length; i++) {
+      model[i] = precision.round(model[i] - base[i]);
+    }
+  }
+
+  /** {@code delta[i] = base[i] + delta[i]}: a model again. */
+  static void add(float[] delta, float[] base, Precision precision) {
+    for (int i = 0; i < delta.length; i++) {
+      delta[i] = precision.round(base[i] + delta[i]);
+    }
+  }
+
+  /**
+   * {@code base += lambda * sum_t w_t delta_t}, divided by {@code sum_t w_t} if normalized; a
+   * divisor below 1e-8 counts as 1.
+   *
+   * @param base in: theta_0; out: the merged tensor
+   * @param weights one per delta, already of the precision
+   */
+  static void sum(
+      float[] base,
+      float[][] deltas,
+      float[] weights,
+      boolean normalize,
+      float lambda,
+      Precision precision) {
+    double total = 0;
+    for (float w : weights) {
+      total += w;
+    }
+    float divisor = precision.round((float) total);
+    if (!normalize || Math.abs(divisor) < 1e-8f) {
+      divisor = 1;
+    }
+    final double[] mix = new double[BLOCK];
+    for (int from = 0; from < base.length; from += BLOCK) {
+      final int n = Math.min(BLOCK, base.length - from);
+      weighted(deltas, weights, from, n, mix, precision);
+      for (int i = 0; i < n; i++) {
+        final float mean = precision.round(precision.round((float) mix[i]) / divisor);
+        base[from + i] = precision.round(base[from + i] + precision.round(lambda * mean));
+      }
+    }
+  }
+
+  /** {@code sums[i] = sum_t round(w_t delta_t[from + i])}. */
+  private static void weighted(
+      float[][] deltas, float[] weights, int from, int n, double[] sums, Precision precision) {
+    for (int t = 0; t < deltas.length; t++) {
+      final float[] delta = deltas[t];
+      final float w = weights[t];
+      for (int i = 0; i < n; i++) {
+        final float v = precision.round(w * delta[from + i]);
+        sums[i] = t == 0 ? v : sums[i] + v;
+      }
+    }
+  }
+
+  /**
+   * As {@link #sum}, of the entries alone that agree with the elected sign: plus where {@code sum_t
+   * w_t delta_t >= 0}, else minus. A zero never agrees. Normalized, the divisor is the sum of the
+   * agreeing weights, and 1 where that is 0.
+   *
+   * @param base in: theta_0; out: the merged tensor
+   */
+  static void elect(
+      float[] base,
+      float[][] deltas,
+      float[] weights,
+      boolean normalize,
+      float lambda,
+      Precision precision) {
+    final double[] mass = new double[BLOCK];
+    final double[] mix = new double[BLOCK];
+    final double[] divisor = new double[BLOCK];
+    for (int from = 0; from < base.length; from += BLOCK) {
+      final int n = Math.min(BLOCK, base.length - from);
+      weighted(deltas, weights, from, n, mass, precision);
+      for (int t = 0; t < deltas.length; t++) {
+        agreeing(deltas[t], weights[t], from, n, mass, mix, divisor, t == 0, precision);
+      }
+      for (int i = 0; i < n; i++) {
+        float mean = precision.round((float) mix[i]);
+        if (normalize) {
+          final float by = precision.round((float) divisor[i]);
+          mean = by == 0 ? mean : precision.round(mean / by);
+        }
+        base[from + i] = precision.round(base[from + i] + precision.round(lambda * mean));
+      }
+    }
+  }
+
+  private static void agreeing(
+      float[] delta,
+      float w,
+      int from,
+      int n,
+      double[] mass,
+      double[] mix,
+      double[] divisor,
+      boolean first,
+      Precision precision) {
+    for (int i = 0; i < n; i++) {
+      final float v = precision.round(w * delta[from + i]);
+      final boolean agrees = mass[i] >= 0 ? v > 0 : v < 0;
+      final double value = agrees ? v : 0;
+      final double weight = agrees ? w : 0;
+      mix[i] = first ? value : mix[i] + value;
+      divisor[i] = first ? weight : divisor[i] + weight;
+    }
+  }
+
+  /**
+   * {@code first = sum_t w_t theta_t}, divided by {@code sum_t w_t} if normalized; sums in double,
+   * one rounding.
+   *
+   * @param models the first receives the result
+   */
+  static void linear(float[][] models, float[] weights, boolean normalize, Precision precision) {
+    double total = 0;
+    for (float w : weights) {
+      total += w;
+    }
+    final double scale = normalize ? 1 / total : 1;
+    final double[] sums = new double[BLOCK];
+    final float[] out = models[0];
+    for (int from = 0; from < out.length; from += BLOCK) {
+      final int n = Math.min(BLOCK, out.length - from);
+      for (int t = 0; t < models.length; t++) {
+        final float[] model = models[t];
+        final double w = weights[t];
+        for (int i = 0; i < n; i++) {
+          final double v = w * model[from + i];
+          sums[i] = t == 0 ? v : sums[i] + v;
+        }
+      }
+      for (int i = 0; i < n; i++) {
+        out[from + i] = precision.round((float) (sums[i] * scale));
+      }
+    }
+  }
+
+  /** {@code sum_i |v_i|} in double. */
+  static double absoluteSum(float[] values) {
+    double a = 0;
+    double b = 0;
+    double c = 0;
+    double d = 0;
+    int i = 0;
+    for (; i + 3 < values.length; i += 4) { // four sums: the chain of additions is what takes time
+      a += Math.abs(values[i]);
+      b += Math.abs(values[i + 1]);
+      c += Math.abs(values[i + 2]);
+      d += Math.abs(values[i + 3]);
+    }
+    for (; i < values.length; i++) {
+      a += Math.abs(values[i]);
+    }
+    return (a + b) + (c + d);
+  }
+
+  /** {@code values[i] *= factor}. */
+  static void scale(float[] values, float factor, Precision precision) {
+    for (int i = 0; i < values.length; i++) {
+      values[i] = precision.round(values[i] * factor);
+    }
+  }
+}
