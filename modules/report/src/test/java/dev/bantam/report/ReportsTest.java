@@ -249,7 +249,9 @@ class ReportsTest {
     child.environment().put("FONTCONFIG_PATH", folder.toString());
     child.redirectErrorStream(true).redirectOutput(folder.resolve("log").toFile());
     assertEquals(0, child.start().waitFor(), () -> log(folder.resolve("log")));
-    for (String chart : List.of("score-by-size", "score-by-sparsity", "score-by-bits", "bytes")) {
+    for (String chart :
+        List.of(
+            "score-by-size", "score-by-sparsity", "score-by-bits", "bytes", "sparsity-by-layer")) {
       assertEquals(
           -1,
           Files.mismatch(

@@ -262,6 +262,42 @@ class ObertRunTest {
         .says("blocks of 46 cut groups of 4");
   }
 
+  /** As a measurement on a large model does it: a folder of random weights, in several passes. */
+  @Test
+  void aRecipePrunesAFolderOfAnyShapeInPasses() throws IOException {
+    final Path folder = temporary.resolve("shape");
+    final Path model = ModelOfShape.write(folder, 3, 64, 128);
+    Outcome.of("inspect", model).code(0).prints("bert, 3 layers, width 64, heads of 64");
+    final Path recipe =
+        Files.writeString(
+            folder.resolve("recipe.yaml"),
+            "- prune: {method: obert, sparsity: 0.9, gradients: 5, batch: 1, memory: 0.003}\n");
+    final Path out = folder.resolve("out");
+    Outcome.of(
+            "compress",
+            model,
+            "--recipe",
+            recipe,
+            "--task",
+            folder.resolve("tiny/signs.yaml"),
+            "-o",
+            out)
+        .code(0)
+        .prints("dev accuracy");
+    long zeros = 0;
+    long all = 0;
+    for (var tensor : PackedFile.read(out.resolve("model.safetensors")).tensors().entrySet()) {
+      if (TensorSelector.isEncoderMatrix(tensor.getKey())) {
+        for (float w : Floats.toArray(tensor.getValue().dense())) {
+          zeros += w == 0f ? 1 : 0;
+          all++;
+        }
+      }
+    }
+    assertEquals(3 * (4 * 64 * 64 + 2 * 64 * 128), all);
+    assertEquals((long) Math.rint(0.9 * all), zeros);
+  }
+
   private static Experiment<Step> read(Path file) {
     return new ExperimentReader<Step>(new StepCatalogue()).read(file).experiment();
   }

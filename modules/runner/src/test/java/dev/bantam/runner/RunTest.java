@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 class RunTest {
   private static final List<String> VARIANTS = List.of("dense", "magnitude-0.5", "rtn-int4");
   private static final List<String> CHARTS =
-      List.of("bytes", "score-by-bits", "score-by-size", "score-by-sparsity");
+      List.of("bytes", "score-by-bits", "score-by-size", "score-by-sparsity", "sparsity-by-layer");
 
   @TempDir private static Path temporary;
 
