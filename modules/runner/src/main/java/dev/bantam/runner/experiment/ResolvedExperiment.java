@@ -69,6 +69,14 @@ public final class ResolvedExperiment {
     return steps(variant.steps());
   }
 
+  /** How a variant is merged, as YAML in the same normal form; empty if it is not. */
+  public static String merge(Variant<?> variant) {
+    return variant
+        .merge()
+        .map(m -> YamlWriter.write(Mapping.of(new Entry("merge", m.settings()))))
+        .orElse("");
+  }
+
   /** Steps with their defaults as a document; empty if there are none. */
   public static String steps(List<? extends ParsedStep<?>> steps) {
     return steps.isEmpty() ? "" : YamlWriter.write(Mapping.of(new Entry("steps", resolved(steps))));

@@ -242,6 +242,31 @@ final class YamlSettings implements Settings {
     return Optional.of(number);
   }
 
+  /** One number in [min, max] or a list of different ones. */
+  List<Double> numbers(String key, double min, double max, List<Double> fallback) {
+    final Optional<Yaml> value = value(key);
+    final Set<Double> numbers = new LinkedHashSet<>();
+    final String remedy = "Write a number, or for example '" + key + ": [0.5, 1.0]'.";
+    for (Yaml item : value.map(YamlSettings::oneOrList).orElse(List.of())) {
+      final Optional<Double> number = asNumber(full(key), item, min, max, remedy);
+      if (number.isPresent() && !numbers.add(number.get())) {
+        problems.add(
+            item.at(), full(key) + " lists " + number.get() + " twice", "Delete one of the two.");
+      }
+    }
+    if (value.isPresent() && value.get() instanceof Yaml.Sequence list && list.items().isEmpty()) {
+      problems.add(value.get().at(), full(key) + " is an empty list", remedy);
+    }
+    final List<Double> result = numbers.isEmpty() ? fallback : List.copyOf(numbers);
+    return kept(
+        key,
+        result,
+        result.size() == 1
+            ? ResolvedValue.Number.of(result.get(0))
+            : new ResolvedValue.Sequence(
+                result.stream().map(d -> (ResolvedValue) ResolvedValue.Number.of(d)).toList()));
+  }
+
   /** The value of a number as YAML 1.2 writes it; infinite or NaN if it says so or overflows. */
   static double decimal(Yaml.Scalar scalar) {
     if (scalar.kind() == Yaml.Kind.INTEGER) {

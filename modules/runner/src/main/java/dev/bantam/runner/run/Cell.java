@@ -29,6 +29,11 @@ record Cell(Subject subject, Variant<Step> variant, long seed, int draw, String 
     return variant.name().equals(Variant.DENSE);
   }
 
+  /** Whether it is merged from models of several tasks, or from one and its source. */
+  boolean isMerged() {
+    return variant.merge().isPresent();
+  }
+
   /** Whether it is a fine-tuned model itself, without steps. */
   boolean isFineTuned() {
     return variant.isFineTuned();

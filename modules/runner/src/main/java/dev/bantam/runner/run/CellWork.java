@@ -14,6 +14,7 @@ import dev.bantam.export.PackedFile;
 import dev.bantam.report.CellRecord;
 import dev.bantam.report.CellResult;
 import dev.bantam.report.CellTimings;
+import dev.bantam.report.StepRecord;
 import dev.bantam.report.StoredSize;
 import dev.bantam.runner.experiment.EvaluateSettings;
 import dev.bantam.runner.experiment.Experiment;
@@ -123,7 +124,25 @@ final class CellWork {
     final long start = System.nanoTime();
     final List<StepLog> logs = compress(fineTuned);
     final Stored stored = readBack(logs, true);
-    return evaluate(stored, logs, seconds(start), finetuneSeconds);
+    return evaluate(
+        stored, Records.steps(cell.variant().steps(), logs), seconds(start), finetuneSeconds);
+  }
+
+  /**
+   * A merged model.
+   *
+   * @param weights of the whole model, the task's own head included; not changed
+   * @param how what was merged
+   * @param mergeSeconds what it took
+   */
+  CellRecord merged(
+      Map<String, INDArray> weights,
+      StepRecord how,
+      double mergeSeconds,
+      OptionalDouble finetuneSeconds) {
+    bench.load(weights);
+    PackedFile.write(ModelFolder.dense(weights), folder.resolve(ModelFolder.WEIGHTS));
+    return evaluate(readBack(List.of(), true), List.of(how), mergeSeconds, finetuneSeconds);
   }
 
   /** Applies the steps to the live model and writes what came of it. */
@@ -172,7 +191,10 @@ final class CellWork {
   }
 
   private CellRecord evaluate(
-      Stored stored, List<StepLog> logs, double compressSeconds, OptionalDouble finetuneSeconds) {
+      Stored stored,
+      List<StepRecord> steps,
+      double compressSeconds,
+      OptionalDouble finetuneSeconds) {
     final long start = System.nanoTime();
     final Evaluation evaluation =
         bench.evaluate(split, "Evaluating " + cell.name() + " on " + split.id());
@@ -189,7 +211,7 @@ final class CellWork {
             stored.size(),
             stored.sparsity(),
             stored.bits(),
-            Records.steps(cell.variant().steps(), logs),
+            steps,
             List.of());
     final CellRecord record =
         CellRecord.ok(Records.id(experiment, cell, split), key.sha256(), result);

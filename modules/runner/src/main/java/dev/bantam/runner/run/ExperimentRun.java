@@ -132,6 +132,9 @@ public final class ExperimentRun {
         usable(cell, keys.fineTuned(cell), mismatches);
         continue;
       }
+      if (cell.isMerged()) {
+        continue; // of several models: compared when it is its turn
+      }
       final Path start = cellFolder(prepared.start(cell));
       if (Files.isRegularFile(start.resolve(CellWork.RESULT))) {
         final CellRecord record = CellRecord.read(start.resolve(CellWork.RESULT));
@@ -158,6 +161,7 @@ public final class ExperimentRun {
           ofSeed(subject, seed, workers, mismatches, failed);
         }
       }
+      merges(workers, mismatches, failed);
     } finally {
       closeBench();
     }
@@ -184,7 +188,9 @@ public final class ExperimentRun {
   private void ofSeed(
       Subject subject, long seed, Workers workers, Failures mismatches, List<String> failed) {
     final List<Cell> cells =
-        prepared.cells().stream().filter(c -> c.subject() == subject && c.seed() == seed).toList();
+        prepared.cells().stream()
+            .filter(c -> c.subject() == subject && c.seed() == seed && !c.isMerged())
+            .toList();
     try (StartWeights weights = new StartWeights()) {
       for (Cell cell : cells) {
         final Optional<Cell> missing =
@@ -211,6 +217,59 @@ public final class ExperimentRun {
         }
       }
     }
+  }
+
+  /** The merged cells, when all fine-tuned models are there. */
+  private void merges(Workers workers, Failures mismatches, List<String> failed) {
+    try (Merging merging = new Merging(prepared, this::weights, workers, progress)) {
+      for (Cell cell : prepared.cells()) {
+        if (!cell.isMerged()) {
+          continue;
+        }
+        final Cell own = prepared.dense(cell);
+        final Optional<Cell> missing =
+            Stream.concat(Stream.of(own), prepared.inputs(cell).stream())
+                .filter(needed -> !records.containsKey(needed))
+                .findFirst();
+        if (missing.isPresent()) {
+          notTried(cell, missing.get(), failed);
+          continue;
+        }
+        one(
+            cell,
+            mergedKey(cell),
+            mismatches,
+            failed,
+            f -> {
+              final long start = System.nanoTime();
+              final Merging.Merged merged = merging.merge(cell, subject -> bench(subject, workers));
+              try {
+                return new CellWork(
+                        cell,
+                        mergedKey(cell),
+                        f,
+                        bench(cell.subject(), workers),
+                        prepared,
+                        progress)
+                    .merged(
+                        merged.weights(),
+                        merged.record(),
+                        (System.nanoTime() - start) / 1e9,
+                        finetuneSeconds(own));
+              } finally {
+                merged.free();
+              }
+            });
+      }
+    }
+  }
+
+  private CellKey mergedKey(Cell cell) {
+    final Map<String, CellRecord> inputs = new LinkedHashMap<>();
+    prepared
+        .inputs(cell)
+        .forEach(input -> inputs.put(input.subject().task().name(), records.get(input)));
+    return keys.merged(cell, inputs, records.get(prepared.dense(cell)));
   }
 
   /** The weights that the steps of some cells begin with, those of one cell at a time. */

@@ -59,9 +59,9 @@ final class Exports {
         run.resolve(FOLDER)
             .resolve(cell.name().replaceAll("\\.s" + cell.seed() + "(d[0-9]+)?$", ""))
             .resolve(ExportFormats.id(format));
-    final String card =
-        ModelCard.text(
-            cell.subject(), dense, record, ResolvedExperiment.steps(cell.variant()), format);
+    final String treatment =
+        ResolvedExperiment.steps(cell.variant()) + ResolvedExperiment.merge(cell.variant());
+    final String card = ModelCard.text(cell.subject(), dense, record, treatment, format);
     if (holds(target, sha256, card)) {
       return;
     }

@@ -54,6 +54,27 @@ final class Keys {
     return new CellKey(fields);
   }
 
+  /**
+   * The key of a merged cell: the source, the fine-tuned models, and how they are merged.
+   *
+   * @param inputs the records of the models that go into it, by task, in order
+   * @param own the record of the task's own dense model, whose head it has
+   */
+  CellKey merged(Cell cell, Map<String, CellRecord> inputs, CellRecord own) {
+    final Map<String, String> fields = common(cell);
+    fields.put("draw", Integer.toString(cell.draw()));
+    fields.put("model_sha256", cell.subject().model().provenance().sha256());
+    fields.put("dense_key", own.key());
+    fields.put("dense_sha256", own.result().orElseThrow().size().sha256());
+    inputs.forEach(
+        (task, record) -> {
+          fields.put("input " + task, record.key());
+          fields.put("input_sha256 " + task, record.result().orElseThrow().size().sha256());
+        });
+    fields.put("merge", ResolvedExperiment.merge(cell.variant()));
+    return new CellKey(fields);
+  }
+
   private Map<String, String> common(Cell cell) {
     final Map<String, String> fields = new LinkedHashMap<>();
     fields.put("bantam", Version.TEXT);

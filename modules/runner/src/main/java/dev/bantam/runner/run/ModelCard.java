@@ -26,7 +26,7 @@ final class ModelCard {
    * @param subject model and task
    * @param denseRecord the uncompressed model's record of the same seed
    * @param cellRecord this model's record
-   * @param treatment the resolved steps as YAML; empty for the dense model
+   * @param treatment the resolved steps or merge as YAML; empty for a fine-tuned model
    * @param format what the folder holds
    */
   static String text(
@@ -80,7 +80,7 @@ final class ModelCard {
             cell.seed(),
             record.examples()));
     if (!treatment.isEmpty()) {
-      card.append("## How it was compressed\n\n```yaml\n").append(treatment).append("```\n\n");
+      card.append("## How it was made\n\n```yaml\n").append(treatment).append("```\n\n");
     }
     card.append("## How to use it\n\n");
     if (format == ExportFormat.SAFETENSORS) {

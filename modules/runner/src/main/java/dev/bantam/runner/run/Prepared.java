@@ -30,7 +30,7 @@ import java.util.Set;
  * @param experiment as checked; smaller than the file's in a smoke run
  * @param subjects every model with every task, models outermost
  * @param cells in the order of work: seed by seed, {@code dense} first, then what else is only
- *     fine-tuned
+ *     fine-tuned; merged ones after all others
  */
 public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List<Cell> cells) {
   private static final int SMOKE_LAYERS = 2;
@@ -60,6 +60,20 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         .orElseThrow();
   }
 
+  /** The dense cells that go into a merged one, in the order of the merge's inputs. */
+  List<Cell> inputs(Cell merged) {
+    return merged.variant().merge().orElseThrow().inputs(merged.subject().task().name()).stream()
+        .map(
+            task ->
+                cells.stream()
+                    .filter(c -> c.isDense() && c.seed() == merged.seed())
+                    .filter(c -> c.subject().model() == merged.subject().model())
+                    .filter(c -> c.subject().task().name().equals(task))
+                    .findFirst()
+                    .orElseThrow())
+        .toList();
+  }
+
   /** How a fine-tuned cell is trained. */
   FinetuneSettings finetune(Cell cell) {
     return cell.variant().finetune().orElse(experiment.finetune());
@@ -78,6 +92,10 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
       if (Sources.unsupported(spec).isEmpty()) {
         failures.collect(() -> tasks.add(sources.task(spec)));
       }
+    }
+    final List<String> further = furtherTasks(file.experiment());
+    for (String name : further) {
+      failures.collect(() -> tasks.add(sources.task(new TaskSpec.Named(name))));
     }
     final Experiment<Step> experiment =
         options.smoke() ? smoke(file.experiment(), tasks) : file.experiment();
@@ -99,7 +117,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         failures.collect(() -> Tasked.requireTune(subject.task()));
       }
     }
-    final List<Cell> cells = cells(experiment, subjects);
+    final List<Cell> cells = cells(experiment, subjects, further);
     if (cells.stream().distinct().count() < cells.size()) {
       file.settings()
           .problem(
@@ -110,6 +128,17 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     failures.collect(file.problems()::throwIfAny);
     failures.throwIfAny();
     return new Prepared(experiment, subjects, cells);
+  }
+
+  /** Named tasks that only merges ask for: fine-tuned on, and nothing else compressed for them. */
+  private static List<String> furtherTasks(Experiment<Step> experiment) {
+    final List<String> there = experiment.tasks().stream().map(TaskSpec::name).toList();
+    return experiment.variants().stream()
+        .flatMap(v -> v.merge().stream())
+        .flatMap(m -> m.inputs().stream())
+        .distinct()
+        .filter(input -> !there.contains(input))
+        .toList();
   }
 
   private static Checkpoint model(Checkpoint model, RunOptions options) {
@@ -179,14 +208,6 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     for (ExportFormat format : experiment.exports()) {
       ExportFormats.unsupported(format).ifPresent(m -> file.settings().problem("export", m));
     }
-    for (Variant<Step> variant : experiment.variants()) {
-      if (variant.merge().isPresent()) {
-        file.settings()
-            .problem(
-                "variants",
-                "variant '" + variant.name() + "' merges models, which cannot be done yet.");
-      }
-    }
   }
 
   private static void check(
@@ -224,6 +245,16 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     for (Variant<Step> variant : file.experiment().variants()) { // as written, also in a smoke run
       if (variant.finetune().isPresent()) {
         finetuning(file, variant, subject);
+      }
+      if (variant.merge().filter(m -> m.isFor(subject.task().name())).isPresent()
+          && !subject.task().kind().hasLabels()) {
+        file.settings()
+            .problem(
+                "variants",
+                "variant '"
+                    + variant.name()
+                    + "' merges fine-tuned models. "
+                    + subject.task().withoutLabels());
       }
       for (int i = 0; i < variant.steps().size(); i++) {
         for (Step.StepProblem problem : variant.steps().get(i).value().check(shapes)) {
@@ -287,9 +318,11 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         subject.model().architecture(), subject.head(), subject.model().pooling());
   }
 
-  private static List<Cell> cells(Experiment<Step> experiment, List<Subject> subjects) {
+  private static List<Cell> cells(
+      Experiment<Step> experiment, List<Subject> subjects, List<String> further) {
     final List<Cell> cells = new ArrayList<>();
     for (Subject subject : subjects) {
+      final boolean onlyMerged = further.contains(subject.task().name());
       for (long seed : experiment.seeds()) {
         final List<Cell> ofSeed = new ArrayList<>();
         experiment.variants().stream()
@@ -297,7 +330,10 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
             .sorted(Comparator.comparing(v -> !v.name().equals(Variant.DENSE)))
             .forEach(v -> ofSeed.add(Cell.of(subject, v, seed, 1, experiment.draws())));
         for (Variant<Step> variant : experiment.variants()) {
-          if (!variant.isFineTuned() && variant.seeds().contains(seed)) {
+          if (!variant.isFineTuned()
+              && variant.merge().isEmpty()
+              && !onlyMerged
+              && variant.seeds().contains(seed)) {
             for (int draw = 1; draw <= experiment.draws(); draw++) {
               ofSeed.add(Cell.of(subject, variant, seed, draw, experiment.draws()));
             }
@@ -306,6 +342,26 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         cells.addAll(ofSeed);
       }
     }
+    cells.addAll(merges(experiment, subjects));
     return List.copyOf(cells);
+  }
+
+  /** Merged models come last: they need the dense ones of several tasks. */
+  private static List<Cell> merges(Experiment<Step> experiment, List<Subject> subjects) {
+    final List<Cell> cells = new ArrayList<>();
+    for (long seed : experiment.seeds()) {
+      for (Subject subject : subjects) {
+        for (Variant<Step> variant : experiment.variants()) {
+          if (variant.merge().filter(m -> m.isFor(subject.task().name())).isPresent()
+              && variant.seeds().contains(seed)) {
+            final int draws = variant.merge().get().isRandom() ? experiment.draws() : 1;
+            for (int draw = 1; draw <= draws; draw++) {
+              cells.add(Cell.of(subject, variant, seed, draw, experiment.draws()));
+            }
+          }
+        }
+      }
+    }
+    return cells;
   }
 }

@@ -19,6 +19,7 @@ import dev.bantam.report.StepRecord;
 import dev.bantam.report.StoredSize;
 import dev.bantam.report.TensorRecord;
 import dev.bantam.runner.experiment.Experiment;
+import dev.bantam.runner.experiment.MergeSpec;
 import dev.bantam.runner.experiment.ParsedStep;
 import dev.bantam.runner.experiment.ResolvedValue;
 import dev.bantam.tensor.BantamException;
@@ -32,6 +33,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Turns what a cell did into the records that reports are made of. */
@@ -139,6 +141,46 @@ final class Records {
                   .toList()));
     }
     return records;
+  }
+
+  /**
+   * How a model was merged.
+   *
+   * @param chosen factor of the merged delta
+   * @param tune mean over the inputs' tasks on tune for each factor that was tried; empty if there
+   *     was no choice
+   * @param own the task's own fine-tuned weights, which each matrix is compared with
+   * @param merged weights
+   */
+  static StepRecord merge(
+      MergeSpec spec,
+      double chosen,
+      Map<Double, Double> tune,
+      Map<String, INDArray> own,
+      Map<String, INDArray> merged) {
+    final ObjectNode settings = (ObjectNode) json(spec.settings());
+    if (!tune.isEmpty()) {
+      settings.put("chosen_lambda", chosen);
+      final ObjectNode scores = settings.putObject("mean_on_tune");
+      tune.forEach((lambda, score) -> scores.put(Double.toString(lambda), score));
+    }
+    final List<TensorRecord> tensors = new ArrayList<>();
+    merged.forEach(
+        (name, tensor) -> {
+          if (TensorSelector.isEncoderMatrix(name)) {
+            final float[] values = Floats.toArray(tensor);
+            tensors.add(
+                new TensorRecord(
+                    name,
+                    "merged by " + spec.word(),
+                    WeightErrors.sparsity(values),
+                    Float.BYTES * (long) values.length,
+                    WeightErrors.relative(Floats.toArray(own.get(name)), values),
+                    OptionalInt.empty(),
+                    OptionalDouble.empty()));
+          }
+        });
+    return new StepRecord("merge", spec.word(), settings, tensors);
   }
 
   private static JsonNode json(ResolvedValue value) {
