@@ -116,7 +116,7 @@ record DeltaCode(
     for (int r = 0; r < count; r++) {
       boolean any = false;
       for (int i = r * columns; i < (r + 1) * columns && !any; i++) {
-        any = delta[i] != 0;
+        any = Float.floatToRawIntBits(delta[i]) != 0;
       }
       if (any) {
         rows[r >> 3] |= (byte) (1 << (r & 7));

@@ -74,6 +74,14 @@ public record DeltaCoding(
     return new DeltaCoding(Sparsifier.NONE, 1, Positions.SEED, 1, 0, List.of("LayerNorm", ".bias"));
   }
 
+  /**
+   * Whether the tuned model comes back bit for bit: then the bits of both models are combined by
+   * exclusive or, since {@code base + (tuned - base)} rounds.
+   */
+  public boolean isExact() {
+    return sparsifier == Sparsifier.NONE && bits == 32;
+  }
+
   boolean isWhole(String tensor) {
     return whole.stream().anyMatch(tensor::contains);
   }
