@@ -18,7 +18,8 @@ import picocli.CommandLine.ParameterException;
       EncoderCommand.class,
       TrainCommand.class,
       OnnxCommand.class,
-      FisherCommand.class
+      FisherCommand.class,
+      MergeCommand.class
     })
 public final class Main implements Callable<Integer> {
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
@@ -26,7 +27,7 @@ public final class Main implements Callable<Integer> {
   @Override
   public Integer call() {
     throw new ParameterException(
-        spec.commandLine(), "Name a benchmark: encoder, train, onnx or fisher.");
+        spec.commandLine(), "Name a benchmark: encoder, train, onnx, fisher or merge.");
   }
 
   /** Runs one benchmark and ends the process with its exit code. */

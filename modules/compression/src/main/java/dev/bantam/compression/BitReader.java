@@ -1,7 +1,7 @@
 package dev.bantam.compression;
 
 /** Reads the bit streams of {@link BitWriter}. */
-final class BitReader {
+public final class BitReader {
   private final byte[] in;
   private int at;
   private int pending;
@@ -11,13 +11,13 @@ final class BitReader {
    * @param in not modified
    * @param at position of the first byte
    */
-  BitReader(byte[] in, int at) {
+  public BitReader(byte[] in, int at) {
     this.in = in;
     this.at = at;
   }
 
   /** Whether another code of {@code bits} bits is there. */
-  boolean has(int bits) {
+  public boolean has(int bits) {
     return pendingBits + 8L * (in.length - at) >= bits;
   }
 
@@ -26,7 +26,7 @@ final class BitReader {
    *
    * @param bits 1..16
    */
-  int next(int bits) {
+  public int next(int bits) {
     while (pendingBits < bits) {
       pending |= (in[at++] & 0xff) << pendingBits;
       pendingBits += 8;
@@ -38,12 +38,12 @@ final class BitReader {
   }
 
   /** Position of the first byte that no code has touched. */
-  int position() {
+  public int position() {
     return at;
   }
 
   /** Whether the bits left in the byte of the last code are zero, as a writer leaves them. */
-  boolean padIsZero() {
+  public boolean padIsZero() {
     return pending == 0;
   }
 }

@@ -4,7 +4,7 @@ package dev.bantam.compression;
  * Writes codes as a dense little-endian bit stream: bit j of the stream is bit (j &amp; 7) of byte
  * (j &gt;&gt; 3), and code i of width k lies at bits ik..ik+k-1, its lowest bit first.
  */
-final class BitWriter {
+public final class BitWriter {
   private final byte[] out;
   private int at;
   private long pending;
@@ -14,13 +14,13 @@ final class BitWriter {
    * @param out in and out, zero where the stream goes
    * @param at position of the first byte
    */
-  BitWriter(byte[] out, int at) {
+  public BitWriter(byte[] out, int at) {
     this.out = out;
     this.at = at;
   }
 
   /** Bytes that {@code codes} codes of {@code bits} bits take, the last one padded. */
-  static long bytes(long codes, int bits) {
+  public static long bytes(long codes, int bits) {
     return Math.addExact(Math.multiplyExact(codes, (long) bits), 7) >> 3;
   }
 
@@ -30,7 +30,7 @@ final class BitWriter {
    * @param code in [0, 2^bits)
    * @param bits 1..16
    */
-  void put(int code, int bits) {
+  public void put(int code, int bits) {
     assert code >>> bits == 0 : code + " has more than " + bits + " bits";
     pending |= (long) code << pendingBits;
     pendingBits += bits;
@@ -42,7 +42,7 @@ final class BitWriter {
   }
 
   /** Writes the last, half-filled byte; its upper bits are zero. */
-  void finish() {
+  public void finish() {
     if (pendingBits > 0) {
       out[at++] = (byte) pending;
       pending = 0;

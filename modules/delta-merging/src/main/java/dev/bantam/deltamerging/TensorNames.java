@@ -26,9 +26,9 @@ final class TensorNames {
 
   private static final Pattern HEAD =
       Pattern.compile(
-          "(?:classifier|pre_classifier|score|qa_outputs|cls|lm_head|predictions|"
-              + "discriminator_predictions|generator_predictions|generator_lm_head|head|decoder)\\..*"
-              + "|vocab_.*");
+          "(?:classifier|pre_classifier|score|qa_outputs|cls|lm_head|predictions|lm_predictions|"
+              + "discriminator_predictions|generator_predictions|generator_lm_head|head)\\..*"
+              + "|decoder\\.(?:weight|bias)|vocab_.*");
 
   private TensorNames() {}
 

@@ -2,8 +2,11 @@ package dev.bantam.runner;
 
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.compression.CompressedModel;
+import dev.bantam.deltamerging.DeltaCoding;
+import dev.bantam.deltamerging.Sparsifier;
 import dev.bantam.export.onnx.OnnxOutput;
 import dev.bantam.runner.experiment.ExportFormat;
+import dev.bantam.runner.run.DeltaFolder;
 import dev.bantam.runner.run.ExportFormats;
 import dev.bantam.runner.run.ModelExport;
 import dev.bantam.runner.run.Sources;
@@ -41,7 +44,7 @@ final class ExportCommand implements Callable<Integer> {
       names = "--format",
       required = true,
       paramLabel = "F",
-      description = "safetensors, onnx, onnx-int8 or onnx-int4.")
+      description = "safetensors, onnx, onnx-int8, onnx-int4 or delta.")
   private String format;
 
   @Option(
@@ -67,11 +70,39 @@ final class ExportCommand implements Callable<Integer> {
       paramLabel = "N",
       description =
           "Of onnx-int8: 8 (default), or 7 for x86 processors without VNNI, whose sums of 8-bit"
-              + " products saturate.")
+              + " products saturate. Of delta: of a value, 1 (signs), 2..8, 16 or 32 (default 8).")
   private Integer bits;
 
   @Option(names = "--dense", description = "Of safetensors: plain float32, which every tool reads.")
   private boolean dense;
+
+  @Option(
+      names = "--base",
+      paramLabel = "BASE",
+      description = "Of delta: the model that MODEL was fine-tuned from.")
+  private String base;
+
+  @Option(
+      names = "--density",
+      paramLabel = "D",
+      description =
+          "Of delta: share of differences kept at random and divided by it (DARE), in (0, 1]"
+              + " (default: 1, all of them).")
+  private Double density;
+
+  @Option(
+      names = "--positions",
+      paramLabel = "P",
+      description =
+          "Of delta with a density: how it is told what is kept. seed (default): not at all, the"
+              + " mask is drawn again; bitmap, gaps, or the smallest of both.")
+  private DeltaCoding.Positions positions;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Of delta: seed of the mask (default 1).")
+  private Long seed;
 
   @Option(names = "--dry-run", description = "Check everything and stop.")
   private boolean dryRun;
@@ -83,6 +114,12 @@ final class ExportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (format.equals("delta")) {
+      return delta();
+    }
+    if (base != null || density != null || positions != null || seed != null) {
+      throw Main.usage("--base, --density, --positions and --seed are for --format delta alone.");
+    }
     final ExportFormat chosen = chosen();
     final ModelExport.Options options = options(chosen);
     final boolean file = isOnnx(output);
@@ -121,6 +158,61 @@ final class ExportCommand implements Callable<Integer> {
       System.out.println("Written: " + output);
     }
     return 0;
+  }
+
+  private int delta() {
+    if (base == null) {
+      throw Main.usage("--format delta needs --base: the model that this one was fine-tuned from.");
+    }
+    if (dense || result != null) {
+      throw Main.usage("--dense and --result are not for --format delta.");
+    }
+    final DeltaCoding coding = coding();
+    final NewFolder folder = new NewFolder(output, force);
+    folder.check();
+    final Sources sources = new Sources(Path.of(""), common.progress(), common.offline());
+    final Checkpoint tuned = sources.model(model);
+    final Checkpoint origin = sources.model(base);
+    if (dryRun) {
+      System.out.println(
+          DeltaFolder.statistics(origin.parameters(), tuned.parameters())
+              + "\nWould write "
+              + tuned.name()
+              + " as "
+              + coding
+              + " to "
+              + output);
+      return 0;
+    }
+    try (Workers workers = new Workers(common.threads())) {
+      folder.write(
+          path ->
+              System.out.println(
+                  DeltaFolder.write(path, origin, tuned, coding, workers, common.progress())));
+    }
+    System.out.println("Written: " + output);
+    return 0;
+  }
+
+  private DeltaCoding coding() {
+    final double share = density == null ? 1 : density;
+    final int width = bits == null ? 8 : bits;
+    if (!(share > 0 && share <= 1)) {
+      throw Main.usage("--density is " + share + " and must be in (0, 1].");
+    }
+    if (width != 16 && width != 32 && (width < 1 || width > 8)) {
+      throw Main.usage("--bits is " + width + "; of delta it is 1..8, 16 or 32.");
+    }
+    final List<String> whole = List.of("LayerNorm", ".bias");
+    return share < 1
+        ? new DeltaCoding(
+            Sparsifier.DARE,
+            share,
+            positions == null ? DeltaCoding.Positions.SEED : positions,
+            width,
+            seed == null ? 1 : seed,
+            whole)
+        : new DeltaCoding(Sparsifier.NONE, 1, DeltaCoding.Positions.SEED, width, 1, whole);
   }
 
   private static void print(ModelExport.Written written) {

@@ -16,7 +16,8 @@ import java.util.function.Consumer;
  */
 record NewFolder(Path path, boolean force) {
   private static final List<String> WEIGHTS =
-      List.of("model.safetensors", "model.safetensors.index.json", "model.onnx");
+      List.of(
+          "model.safetensors", "model.safetensors.index.json", "model.onnx", "delta.safetensors");
 
   /** Refuses a folder that exists, unless it is a model's or empty and may be replaced. */
   void check() {

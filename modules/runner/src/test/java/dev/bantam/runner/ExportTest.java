@@ -168,7 +168,7 @@ class ExportTest {
           """
           onxx         |                 | Did you mean 'onnx'
           onnx-int2    |                 | There are safetensors, onnx, onnx-int8, onnx-int4
-          delta        |                 | cannot be written yet
+          delta        |                 | --format delta needs --base
           onnx         | --bits 8        | --bits is 7 or 8, for --format onnx-int8 alone
           onnx-int8    | --bits 6        | --bits is 7 or 8
           onnx-int4    | --bits 8        | --bits is 7 or 8, for --format onnx-int8 alone

@@ -186,9 +186,11 @@ final class MergeReader {
 
   private static void count(YamlSettings s, MergeMethod method, List<String> inputs) {
     final int models = inputs.size() - (method.base() == Base.END ? 1 : 0);
-    if (!inputs.isEmpty() && models < method.leastModels()
-        || inputs.isEmpty() && (method.base() != Base.ORIGIN || method.leastModels() > 1)
-        || models > method.mostModels()) {
+    final boolean fits =
+        inputs.isEmpty()
+            ? method.base() == Base.ORIGIN && method.leastModels() == 1
+            : models >= method.leastModels() && models <= method.mostModels();
+    if (!fits) {
       s.problem(
           "inputs",
           "'"

@@ -67,7 +67,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
             task ->
                 cells.stream()
                     .filter(c -> c.isDense() && c.seed() == merged.seed())
-                    .filter(c -> c.subject().model() == merged.subject().model())
+                    .filter(c -> c.subject().isOfModel(merged.subject()))
                     .filter(c -> c.subject().task().name().equals(task))
                     .findFirst()
                     .orElseThrow())

@@ -38,6 +38,10 @@ public final class Sources {
 
   /** Opens a named model, a folder (packed or not) or an {@code .onnx} file. */
   public Checkpoint model(String model) {
+    final Path folder = Models.isNamed(model) ? null : base.resolve(Models.path(model));
+    if (folder != null && DeltaFolder.is(folder)) {
+      return DeltaFolder.open(folder, new Models.Options(progress, offline));
+    }
     return ModelFolder.open(
         Models.isNamed(model) ? model : base.resolve(Models.path(model)).toString(),
         new Models.Options(progress, offline));

@@ -34,6 +34,12 @@ final class Subject {
     return model;
   }
 
+  /** Whether another subject has the same model; models are compared by identity. */
+  @SuppressWarnings("ReferenceEquality")
+  boolean isOfModel(Subject other) {
+    return model == other.model;
+  }
+
   Task task() {
     return task;
   }
