@@ -208,15 +208,14 @@ class BadFilesTest {
             "merges",
             """
               - {name: dense}
-              - {name: b, merge: {method: ties, inputs: [wordnet-kind-of]}}
+              - {name: b, merge: {method: slerp, inputs: [wordnet-kind-of], t: 0.5}}
               - {name: c, merge: {method: ties, inputs: [wordnet-kindof, wordnet-supersense]}}
-              - {name: d, merge: {inputs: [wordnet-supersense, wordnet-kind-of], drop: .nan}}
+              - {name: d, merge: {inputs: [wordnet-supersense, wordnet-kind-of]}}
               - {name: e, merge: ties}
             """,
-            "7:45|at least two different|Add another",
+            "7:46|'slerp' does not merge 1 models",
             "8:46|unknown task 'wordnet-kindof'|'wordnet-kind-of'?",
             "9:22|merge.method is missing|method: <text>",
-            "9:76|merge.drop is .nan|finite",
             "10:22|variant.merge must be a mapping|'ties'|dare-ties"));
   }
 
