@@ -5,23 +5,26 @@ import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Floats;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The values that are not zero, in row-major order, and one bit an element that says which they
- * are. A negative zero counts as zero and comes back as +0.
+ * The values that are not zero, in row-major order, and one bit an element, or a run of elements,
+ * that says which they are; of a run all are stored. A negative zero counts as zero and comes back
+ * as +0.
  */
 public final class BitmaskTensor implements CompressedTensor {
   static final String FORM = "bitmask-sparse";
 
   private final MatrixShape shape;
-  private final BitMask mask;
+  private final Positions positions;
   private final SafetensorsType type;
   private final byte[] values;
 
-  private BitmaskTensor(MatrixShape shape, BitMask mask, SafetensorsType type, byte[] values) {
+  private BitmaskTensor(
+      MatrixShape shape, Positions positions, SafetensorsType type, byte[] values) {
     this.shape = shape;
-    this.mask = mask;
+    this.positions = positions;
     this.type = type;
     this.values = values;
   }
@@ -33,29 +36,33 @@ public final class BitmaskTensor implements CompressedTensor {
    * @param type F32, or F16 to round values to; what rounds to zero is not stored
    */
   public static BitmaskTensor of(INDArray tensor, SafetensorsType type) {
-    return of(MatrixShape.of(tensor.shape()), SparseValues.of(Floats.toArray(tensor), type));
+    final MatrixShape shape = MatrixShape.of(tensor.shape());
+    return of(SparseValues.of(shape, Floats.toArray(tensor), type));
   }
 
-  static BitmaskTensor of(MatrixShape shape, SparseValues sparse) {
+  static BitmaskTensor of(SparseValues sparse) {
     return new BitmaskTensor(
-        shape, BitMask.of(shape, sparse.kept()), sparse.type(), sparse.bytes());
+        sparse.runs().shape(),
+        Positions.of(sparse.runs(), sparse.kept(), false),
+        sparse.type(),
+        sparse.bytes());
   }
 
   static BitmaskTensor decode(Map<String, String> attributes, Map<String, StoredEntry> entries) {
     final FormReader in = new FormReader(FORM, attributes, entries);
     final MatrixShape shape = in.shape();
-    final BitMask mask = BitMask.decode(in, shape);
+    final Positions positions = Positions.decodeMask(in, shape);
     final StoredEntry values = in.floatVector(StoredEntry.VALUES);
-    if (values.shape()[0] != mask.count()) {
+    if (values.shape()[0] != positions.count()) {
       throw BantamException.badInput(
           "its mask keeps "
-              + mask.count()
+              + positions.count()
               + " values, but '.values' holds "
               + values.shape()[0]
               + ".");
     }
     in.finish();
-    return new BitmaskTensor(shape, mask, values.type(), values.bytes());
+    return new BitmaskTensor(shape, positions, values.type(), values.bytes());
   }
 
   @Override
@@ -70,16 +77,18 @@ public final class BitmaskTensor implements CompressedTensor {
 
   @Override
   public INDArray dense() {
-    return SparseValues.scatter(shape, mask::forEach, DenseTensor.toFloats(values, type));
+    return SparseValues.scatter(shape, positions::forEach, DenseTensor.toFloats(values, type));
   }
 
   @Override
   public Map<String, String> attributes() {
-    return Map.of("shape", shape.text());
+    final Map<String, String> attributes = new TreeMap<>(positions.attributes());
+    attributes.put("shape", shape.text());
+    return attributes;
   }
 
   @Override
   public List<StoredEntry> encode() {
-    return List.of(mask.entry(), SparseValues.entry(type, values));
+    return List.of(positions.entry(), SparseValues.entry(type, values));
   }
 }

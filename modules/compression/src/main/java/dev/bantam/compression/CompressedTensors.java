@@ -14,7 +14,8 @@ public final class CompressedTensors {
 
   /**
    * The form of fewest bytes that stores a tensor with zeros exactly: dense, bitmask-sparse or
-   * index-sparse; the first of these among equals. The sparse ones restore a negative zero as +0.
+   * index-sparse, of elements or of runs of them; the first of these among equals. The sparse ones
+   * restore a negative zero as +0.
    *
    * @param tensor float32, C order
    * @param values F32, or F16 to round to
@@ -25,13 +26,25 @@ public final class CompressedTensors {
       return dense;
     }
     final MatrixShape shape = MatrixShape.of(tensor.shape());
-    final SparseValues sparse = SparseValues.of(Floats.toArray(tensor), values);
-    final long mask = BitMask.bytes(shape);
-    final long gaps = Gaps.cost(sparse.kept()).bytes();
-    if (dense.storedBytes() <= sparse.bytes().length + Math.min(mask, gaps)) {
+    final float[] all = Floats.toArray(tensor);
+    final boolean[] nonZero = SparseValues.nonZero(all, values);
+    final long bytesOfValue = values.bits() / 8;
+    Runs best = new Runs(shape, 1);
+    long least = Long.MAX_VALUE;
+    for (Runs runs : Runs.candidates(shape)) {
+      final long stored = bytesOfValue * SparseValues.count(runs.whole(nonZero));
+      final long bytes = stored < least ? stored + Positions.bytes(runs, nonZero) : stored;
+      if (bytes < least) {
+        best = runs;
+        least = bytes;
+      }
+    }
+    if (dense.storedBytes() <= least) {
       return dense;
     }
-    return mask <= gaps ? BitmaskTensor.of(shape, sparse) : IndexTensor.of(shape, sparse);
+    final SparseValues sparse = SparseValues.of(best, all, nonZero, values);
+    final boolean masked = BitMask.bytes(best.units()) <= Gaps.cost(best.units(nonZero)).bytes();
+    return masked ? BitmaskTensor.of(sparse) : IndexTensor.of(sparse);
   }
 
   /**

@@ -58,6 +58,23 @@ final class FormReader {
             + "].");
   }
 
+  /**
+   * A number that divides another, 1 if the attribute is absent.
+   *
+   * @param most largest value
+   */
+  int runWidth(String key, int divided, int most) {
+    if (!attributes.containsKey(key)) {
+      return 1;
+    }
+    final int width = integer(key, 2, most);
+    if (divided % width != 0) {
+      throw BantamException.badInput(
+          "its attribute '" + key + "' is " + width + " and does not divide " + divided + ".");
+    }
+    return width;
+  }
+
   /** One of an enum's constants, in lower case. */
   <E extends Enum<E>> E choice(String key, Class<E> type) {
     final String text = text(key);

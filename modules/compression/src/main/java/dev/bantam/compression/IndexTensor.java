@@ -2,27 +2,28 @@ package dev.bantam.compression;
 
 import dev.bantam.checkpoint.SafetensorsType;
 import dev.bantam.tensor.Floats;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * The values that are not zero, in row-major order, and the gaps between their positions as a bit
- * stream ({@link Gaps}). Smaller than a bitmask where zeros are many: from about 60 % on for random
- * positions. A negative zero counts as zero and comes back as +0.
+ * stream ({@link Gaps}), or those of runs of elements, of which all are stored. Smaller than a
+ * bitmask where zeros are many: from about 60 % on for random positions. A negative zero counts as
+ * zero and comes back as +0.
  */
 public final class IndexTensor implements CompressedTensor {
   static final String FORM = "index-sparse";
 
   private final MatrixShape shape;
-  private final Gaps gaps;
+  private final Positions positions;
   private final SafetensorsType type;
   private final byte[] values;
 
-  private IndexTensor(MatrixShape shape, Gaps gaps, SafetensorsType type, byte[] values) {
+  private IndexTensor(MatrixShape shape, Positions positions, SafetensorsType type, byte[] values) {
     this.shape = shape;
-    this.gaps = gaps;
+    this.positions = positions;
     this.type = type;
     this.values = values;
   }
@@ -34,20 +35,25 @@ public final class IndexTensor implements CompressedTensor {
    * @param type F32, or F16 to round values to; what rounds to zero is not stored
    */
   public static IndexTensor of(INDArray tensor, SafetensorsType type) {
-    return of(MatrixShape.of(tensor.shape()), SparseValues.of(Floats.toArray(tensor), type));
+    final MatrixShape shape = MatrixShape.of(tensor.shape());
+    return of(SparseValues.of(shape, Floats.toArray(tensor), type));
   }
 
-  static IndexTensor of(MatrixShape shape, SparseValues sparse) {
-    return new IndexTensor(shape, Gaps.of(sparse.kept()), sparse.type(), sparse.bytes());
+  static IndexTensor of(SparseValues sparse) {
+    return new IndexTensor(
+        sparse.runs().shape(),
+        Positions.of(sparse.runs(), sparse.kept(), true),
+        sparse.type(),
+        sparse.bytes());
   }
 
   static IndexTensor decode(Map<String, String> attributes, Map<String, StoredEntry> entries) {
     final FormReader in = new FormReader(FORM, attributes, entries);
     final MatrixShape shape = in.shape();
     final StoredEntry values = in.floatVector(StoredEntry.VALUES);
-    final Gaps gaps = Gaps.decode(in, shape, Math.toIntExact(values.shape()[0]));
+    final Positions positions = Positions.decodeGaps(in, shape, Math.toIntExact(values.shape()[0]));
     in.finish();
-    return new IndexTensor(shape, gaps, values.type(), values.bytes());
+    return new IndexTensor(shape, positions, values.type(), values.bytes());
   }
 
   @Override
@@ -62,19 +68,18 @@ public final class IndexTensor implements CompressedTensor {
 
   @Override
   public INDArray dense() {
-    return SparseValues.scatter(shape, gaps::forEach, DenseTensor.toFloats(values, type));
+    return SparseValues.scatter(shape, positions::forEach, DenseTensor.toFloats(values, type));
   }
 
   @Override
   public Map<String, String> attributes() {
-    final Map<String, String> attributes = new LinkedHashMap<>();
+    final Map<String, String> attributes = new TreeMap<>(positions.attributes());
     attributes.put("shape", shape.text());
-    attributes.put("gap-bits", Integer.toString(gaps.bits()));
     return attributes;
   }
 
   @Override
   public List<StoredEntry> encode() {
-    return List.of(gaps.entry(), SparseValues.entry(type, values));
+    return List.of(positions.entry(), SparseValues.entry(type, values));
   }
 }

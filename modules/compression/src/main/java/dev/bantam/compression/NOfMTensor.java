@@ -53,7 +53,7 @@ public final class NOfMTensor implements CompressedTensor {
               throw new IllegalArgumentException(problem);
             });
     final float[] dense = Floats.toArray(tensor);
-    final SparseValues sparse = SparseValues.of(dense, type);
+    final SparseValues sparse = SparseValues.of(shape, dense, type);
     final boolean[] kept = sparse.kept();
     final float[] values = new float[dense.length / m * n];
     for (int group = 0, k = 0; group < dense.length; group += m) {

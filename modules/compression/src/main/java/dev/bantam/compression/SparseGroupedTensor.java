@@ -17,8 +17,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * then quantized.
  *
  * <p>The codes of all other elements are one dense little-endian bit stream, in row-major order;
- * which elements those are is a bit mask or a stream of gaps. Weights that became zero by rounding
- * are left out like pruned ones. Zeros come back as +0.
+ * which elements those are is a bit mask or a stream of gaps, of elements or of runs of them.
+ * Weights that became zero by rounding are left out like pruned ones. Zeros come back as +0.
  */
 public final class SparseGroupedTensor implements CompressedTensor {
   static final String FORM = "sparse-grouped";
@@ -45,7 +45,28 @@ public final class SparseGroupedTensor implements CompressedTensor {
     if (grouped.zero() == Zero.OFFSET) {
       throw new IllegalArgumentException("Codes with an offset have no zero");
     }
-    return of(grouped, grouped.unsignedCodes(), kept(grouped));
+    final boolean[] kept = kept(grouped);
+    return of(grouped, grouped.unsignedCodes(), cheapest(grouped, kept), kept);
+  }
+
+  /** The width of runs that takes the fewest bytes. */
+  private static Runs cheapest(GroupedTensor grouped, boolean[] kept) {
+    final List<Runs> candidates = Runs.candidates(grouped.matrixShape());
+    Runs best = candidates.get(0);
+    long least = Long.MAX_VALUE;
+    for (Runs runs : candidates) {
+      final long bytes = bytes(grouped, runs, kept);
+      if (bytes < least) {
+        best = runs;
+        least = bytes;
+      }
+    }
+    return best;
+  }
+
+  private static long bytes(GroupedTensor grouped, Runs runs, boolean[] kept) {
+    return BitWriter.bytes(SparseValues.count(runs.whole(kept)), grouped.bits())
+        + Positions.bytes(runs, kept);
   }
 
   /** The same values without the codes of zeros, if that is smaller. */
@@ -54,15 +75,11 @@ public final class SparseGroupedTensor implements CompressedTensor {
       return Optional.empty();
     }
     final boolean[] kept = kept(grouped);
-    long count = 0;
-    for (boolean k : kept) {
-      count += k ? 1 : 0;
-    }
+    final Runs runs = cheapest(grouped, kept);
     final MatrixShape shape = grouped.matrixShape();
-    final long sparse = BitWriter.bytes(count, grouped.bits()) + Positions.bytes(shape, kept);
     final long all = (long) shape.rows() * PackedCodes.rowBytes(shape.columns(), grouped.bits());
-    return sparse < all
-        ? Optional.of(of(grouped, grouped.unsignedCodes(), kept))
+    return bytes(grouped, runs, kept) < all
+        ? Optional.of(of(grouped, grouped.unsignedCodes(), runs, kept))
         : Optional.empty();
   }
 
@@ -79,8 +96,10 @@ public final class SparseGroupedTensor implements CompressedTensor {
     return kept;
   }
 
-  private static SparseGroupedTensor of(GroupedTensor grouped, byte[] codes, boolean[] kept) {
-    final Positions positions = Positions.of(grouped.matrixShape(), kept);
+  private static SparseGroupedTensor of(
+      GroupedTensor grouped, byte[] codes, Runs runs, boolean[] nonZero) {
+    final boolean[] kept = runs.whole(nonZero);
+    final Positions positions = Positions.of(runs, nonZero);
     final byte[] packed =
         new byte[Math.toIntExact(BitWriter.bytes(positions.count(), grouped.bits()))];
     final BitWriter out = new BitWriter(packed, 0);
@@ -173,7 +192,7 @@ public final class SparseGroupedTensor implements CompressedTensor {
   public Map<String, String> attributes() {
     final Map<String, String> attributes = new TreeMap<>(levels.attributes());
     attributes.put("shape", shape.text());
-    attributes.putAll(positions.attributes());
+    attributes.putAll(positions.attributesWithCount());
     return attributes;
   }
 

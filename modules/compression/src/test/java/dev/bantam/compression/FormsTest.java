@@ -81,6 +81,21 @@ class FormsTest {
             CompressedTensors.cheapestSparse(tensor, type),
             expected));
     final int columns = (int) shape[shape.length - 1];
+    for (int run = 2; run <= 16 && columns % run == 0; run *= 2) {
+      final float[] blocked = new float[values.length];
+      final float[] rounded = new float[values.length];
+      for (int i = 0; i < blocked.length; i++) {
+        final boolean stays = values[i / run] != 0f;
+        blocked[i] = stays ? 1 + i % 7 : i % 3 == 0 ? -0f : 0f;
+        rounded[i] = stays ? 1 + i % 7 : 0f;
+      }
+      final INDArray blocks = Floats.tensor(blocked, shape);
+      cases.add(
+          new Case(
+              label("runs of " + run, shape, type, more),
+              CompressedTensors.cheapestSparse(blocks, type),
+              rounded));
+    }
     if (columns % 8 == 0) {
       final float[] pattern = values.clone();
       for (int i = 0; i < pattern.length; i++) {

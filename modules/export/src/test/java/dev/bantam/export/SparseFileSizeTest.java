@@ -36,6 +36,7 @@ class SparseFileSizeTest {
   private static final List<int[]> SHAPES =
       List.of(new int[] {384, 384}, new int[] {1536, 384}, new int[] {384, 1536});
   private static final double SLACK = 1.02;
+  private static final int BLOCK = 4;
 
   @TempDir Path folder;
 
@@ -43,6 +44,22 @@ class SparseFileSizeTest {
     return DoubleStream.of(0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99)
         .boxed()
         .flatMap(s -> Stream.of(4, 2, 1).map(bytes -> Arguments.of(s, bytes)));
+  }
+
+  /** The same for weights that were pruned in blocks of four inputs. */
+  static Stream<Arguments> blockCases() {
+    return cases();
+  }
+
+  /** Gaussian weights without the given share of blocks, those of the smallest first weights. */
+  private static float[] prunedInBlocks(int elements, double sparsity) {
+    final float[] first = pruned(elements / BLOCK, sparsity);
+    final Random random = new Random(elements + 1L);
+    final float[] weights = new float[elements];
+    for (int i = 0; i < elements; i++) {
+      weights[i] = first[i / BLOCK] == 0f ? 0f : 1f + random.nextFloat();
+    }
+    return weights;
   }
 
   /** Gaussian weights without the given share of the smallest, exactly. */
@@ -140,6 +157,36 @@ class SparseFileSizeTest {
     final long length = Files.size(file);
     assertTrue(length <= most, length + " bytes, the cheapest layout allows " + most);
     assertTrue(length > 0.5 * cheapest, "the layouts are counted right: " + cheapest);
+  }
+
+  /** One bit or 16-bit column for each block of four inputs. */
+  @ParameterizedTest
+  @MethodSource("blockCases")
+  void noLayoutOfBlocksIsMuchSmaller(double sparsity, int bytes) throws IOException {
+    final Map<String, CompressedTensor> tensors = new LinkedHashMap<>();
+    double cheapest = 0;
+    for (int[] shape : SHAPES) {
+      final float[] weights = prunedInBlocks(shape[0] * shape[1], sparsity);
+      long kept = 0;
+      for (float w : weights) {
+        kept += w == 0f ? 0 : 1;
+      }
+      final CompressedTensor form = form(weights, shape[0], shape[1], bytes);
+      tensors.put("matrix." + tensors.size(), form);
+      final double n = (double) shape[0] * shape[1];
+      cheapest +=
+          Math.min(
+              bytes * kept + n / (8 * BLOCK),
+              bytes * kept + 2.0 * kept / BLOCK + 4.0 * (shape[0] + 1));
+      cheapest += bytes == 1 ? 2.0 * shape[0] : 0; // scales
+      assertEquals(Integer.toString(BLOCK), form.attributes().get("run"));
+      assertZeros(weights, Floats.toArray(form.dense()));
+    }
+    final Path file = folder.resolve("model.safetensors");
+    PackedFile.write(new CompressedModel(tensors), file);
+    final double most = SLACK * cheapest + headerBytes(file);
+    final long length = Files.size(file);
+    assertTrue(length <= most, length + " bytes, the cheapest layout allows " + most);
   }
 
   private static void assertZeros(float[] weights, float[] back) {

@@ -89,7 +89,7 @@ final class Manifest {
       throws PackedModelException {
     return switch (form) {
       case DENSE -> throw new IllegalArgumentException("a dense tensor needs no matrix");
-      case BITMASK_SPARSE -> Sparse.withMask(matrix, parts, place);
+      case BITMASK_SPARSE -> Sparse.withMask(matrix, attributes, parts, place);
       case INDEX_SPARSE -> Sparse.withGaps(matrix, attributes, parts, place);
       case N_OF_M -> NOfM.of(matrix, attributes, parts, place);
       case GROUPED -> Grouped.of(matrix, attributes, parts, place);

@@ -32,6 +32,15 @@ record Matrix(long[] shape, int rows, int columns) {
     return new Matrix(shape, (int) elements / columns, columns);
   }
 
+  /**
+   * The same with a run of neighbouring elements in place of each.
+   *
+   * @param width divides the columns
+   */
+  Matrix inRuns(int width) {
+    return new Matrix(shape, rows, columns / width);
+  }
+
   int elements() {
     return rows * columns;
   }

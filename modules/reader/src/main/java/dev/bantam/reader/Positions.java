@@ -11,14 +11,69 @@ interface Positions {
    */
   int[] read(int kept) throws IOException;
 
+  /** How many there are, for those that tell it themselves. */
+  default int count() throws IOException {
+    throw new IllegalStateException("Gaps are counted by what is stored");
+  }
+
+  /** Positions by a mask; of runs where the attribute {@code run} says so. */
+  static Positions masked(Attributes attributes, Parts parts, Matrix matrix, Place place)
+      throws PackedModelException {
+    final int width = Runs.width(attributes, matrix, place);
+    return Runs.of(Mask.of(parts, matrix.inRuns(width), place), width, place);
+  }
+
+  /** Positions by gaps; of runs where the attribute {@code run} says so. */
+  static Positions gapped(Attributes attributes, Parts parts, Matrix matrix, Place place)
+      throws PackedModelException {
+    final int width = Runs.width(attributes, matrix, place);
+    return Runs.of(Gaps.of(attributes, parts, matrix.inRuns(width), place), width, place);
+  }
+
+  /** Neighbouring elements of a row that are stored together. */
+  record Runs(Positions runs, int width, Place place) implements Positions {
+    private static final String NAME = "run";
+    private static final int WIDEST = 32;
+
+    static int width(Attributes attributes, Matrix matrix, Place place)
+        throws PackedModelException {
+      final int width = attributes.has(NAME) ? (int) attributes.integer(NAME, 2, WIDEST) : 1;
+      if (matrix.columns() % width != 0) {
+        throw place.refuse("runs of %d do not divide a row of %d", width, matrix.columns());
+      }
+      return width;
+    }
+
+    static Positions of(Positions runs, int width, Place place) {
+      return width == 1 ? runs : new Runs(runs, width, place);
+    }
+
+    @Override
+    public int count() throws IOException {
+      return width * runs.count();
+    }
+
+    @Override
+    public int[] read(int kept) throws IOException {
+      if (kept % width != 0) {
+        throw place.refuse("%d stored elements are no whole runs of %d", kept, width);
+      }
+      final int[] first = runs.read(kept / width);
+      final int[] positions = new int[kept];
+      for (int i = 0; i < kept; i++) {
+        positions[i] = first[i / width] * width + i % width;
+      }
+      return positions;
+    }
+  }
+
   /** One bit an element, every row from a byte on. */
   record Mask(Entry entry, Matrix matrix, Place place) implements Positions {
     static Mask of(Parts parts, Matrix matrix, Place place) throws PackedModelException {
       return new Mask(parts.bytes(".mask", matrix.rows(), matrix.rowBytes(1)), matrix, place);
     }
 
-    /** How many bits are set. */
-    int count(byte[] mask) {
+    private static int count(byte[] mask) {
       int count = 0;
       for (final byte eight : mask) {
         count += Integer.bitCount(eight & 0xff);
@@ -26,16 +81,14 @@ interface Positions {
       return count;
     }
 
-    byte[] bytes() throws IOException {
-      return entry.bytes();
+    @Override
+    public int count() throws IOException {
+      return count(entry.bytes());
     }
 
     @Override
     public int[] read(int kept) throws IOException {
-      return read(entry.bytes(), kept);
-    }
-
-    int[] read(byte[] mask, int kept) throws PackedModelException {
+      final byte[] mask = entry.bytes();
       if (count(mask) != kept) {
         throw place.refuse("its mask has %d bits set for %d stored elements", count(mask), kept);
       }

@@ -5,14 +5,15 @@ import java.io.IOException;
 /** Stored positions and their values: the forms bitmask-sparse and index-sparse. */
 record Sparse(Form form, Matrix matrix, Positions positions, Entry values, Place place)
     implements Stored {
-  static Sparse withMask(Matrix matrix, Parts parts, Place place) throws PackedModelException {
-    final Positions positions = Positions.Mask.of(parts, matrix, place);
+  static Sparse withMask(Matrix matrix, Attributes attributes, Parts parts, Place place)
+      throws PackedModelException {
+    final Positions positions = Positions.masked(attributes, parts, matrix, place);
     return new Sparse(Form.BITMASK_SPARSE, matrix, positions, parts.floatList(".values"), place);
   }
 
   static Sparse withGaps(Matrix matrix, Attributes attributes, Parts parts, Place place)
       throws PackedModelException {
-    final Positions positions = Positions.Gaps.of(attributes, parts, matrix, place);
+    final Positions positions = Positions.gapped(attributes, parts, matrix, place);
     return new Sparse(Form.INDEX_SPARSE, matrix, positions, parts.floatList(".values"), place);
   }
 

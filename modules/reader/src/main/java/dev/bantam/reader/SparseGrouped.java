@@ -24,11 +24,11 @@ record SparseGrouped(
     final ZeroPoints zeroPoints = zeroPoints(attributes.text("zero"), parts, bits, groups);
     final Entry scales = groups.entry(parts, ".scales");
     if (!attributes.has("gap-bits")) {
-      final Positions mask = Positions.Mask.of(parts, matrix, place);
+      final Positions mask = Positions.masked(attributes, parts, matrix, place);
       final Entry codes = parts.byteList(".codes");
       return new SparseGrouped(bits, groups, mask, -1, codes, scales, zeroPoints, place);
     }
-    final Positions gaps = Positions.Gaps.of(attributes, parts, matrix, place);
+    final Positions gaps = Positions.gapped(attributes, parts, matrix, place);
     final int kept = (int) attributes.integer("kept", 0, matrix.elements());
     final Entry codes = parts.bytes(".codes", BitStream.bytes(kept, bits));
     return new SparseGrouped(bits, groups, gaps, kept, codes, scales, zeroPoints, place);
@@ -81,10 +81,6 @@ record SparseGrouped(
   }
 
   private int[] storedAt() throws IOException {
-    if (positions instanceof Positions.Mask mask) {
-      final byte[] bytes = mask.bytes();
-      return mask.read(bytes, mask.count(bytes));
-    }
-    return positions.read(kept);
+    return positions.read(kept < 0 ? positions.count() : kept);
   }
 }

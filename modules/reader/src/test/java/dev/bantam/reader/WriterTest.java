@@ -10,6 +10,7 @@ import dev.bantam.compression.BinaryTensor;
 import dev.bantam.compression.BitmaskTensor;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.CompressedTensor;
+import dev.bantam.compression.CompressedTensors;
 import dev.bantam.compression.DenseTensor;
 import dev.bantam.compression.GroupedTensor;
 import dev.bantam.compression.Groups;
@@ -85,7 +86,7 @@ class WriterTest {
     assertEquals(EnumSet.allOf(Form.class), forms);
     // both ways of saying which codes are kept were among them
     assertEquals(
-        Set.of("bits", "gap-bits", "group", "kept", "m", "n", "shape", "zero"), attributes);
+        Set.of("bits", "gap-bits", "run", "group", "kept", "m", "n", "shape", "zero"), attributes);
   }
 
   private static int[] bits(float[] values) {
@@ -127,6 +128,15 @@ class WriterTest {
     put(label("dense", shape, type, density), DenseTensor.of(tensor, type));
     put(label("bitmask", shape, type, density), BitmaskTensor.of(tensor, type));
     put(label("index", shape, type, density), IndexTensor.of(tensor, type));
+    for (int run = 2; run <= 32 && shape[shape.length - 1] % run == 0; run *= 2) {
+      final float[] blocked = new float[values.length];
+      for (int i = 0; i < blocked.length; i++) {
+        blocked[i] = values[i / run] == 0f ? 0f : 1 + i % 7;
+      }
+      put(
+          label("runs", shape, type, density, run),
+          CompressedTensors.cheapestSparse(Floats.tensor(blocked, shape), type));
+    }
     if (shape[shape.length - 1] % 8 == 0) {
       for (int i = 0; i < values.length; i++) {
         values[i] = i % 8 > 4 ? values[i] : 0f;
