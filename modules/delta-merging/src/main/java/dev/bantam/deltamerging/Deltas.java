@@ -1,5 +1,7 @@
 package dev.bantam.deltamerging;
 
+import java.util.Arrays;
+
 /**
  * The family of task arithmetic: {@code theta_0 + lambda * mix of the deltas}, with or without an
  * election of signs (Ilharco et al. 2023; Yadav et al. 2023, section 3).
@@ -10,6 +12,8 @@ package dev.bantam.deltamerging;
 final class Deltas {
   /** Elements of a block: its sums stay in the first-level cache. */
   private static final int BLOCK = 1024;
+
+  private static final int ONE = Float.floatToRawIntBits(1f);
 
   private Deltas() {}
 
@@ -92,42 +96,66 @@ final class Deltas {
       float lambda,
       Precision precision) {
     final double[] mass = new double[BLOCK];
+    final float[] sign = new float[BLOCK];
+    final float[] agreed = new float[BLOCK];
     final double[] mix = new double[BLOCK];
     final double[] divisor = new double[BLOCK];
     for (int from = 0; from < base.length; from += BLOCK) {
       final int n = Math.min(BLOCK, base.length - from);
       weighted(deltas, weights, from, n, mass, precision);
+      for (int i = 0; i < n; i++) {
+        // the sign bit; a mass of -0 has no entries that could agree
+        final int minus = (int) (Double.doubleToRawLongBits(mass[i]) >>> 32) & 0x80000000;
+        sign[i] = Float.intBitsToFloat(ONE | minus);
+      }
+      Arrays.fill(mix, 0, n, 0);
+      Arrays.fill(divisor, 0, n, 0);
       for (int t = 0; t < deltas.length; t++) {
-        agreeing(deltas[t], weights[t], from, n, mass, mix, divisor, t == 0, precision);
+        agreeing(deltas[t], weights[t], from, n, sign, agreed, precision);
+        add(agreed, n, mix);
+        if (normalize) {
+          addWeight(agreed, weights[t], n, divisor);
+        }
       }
       for (int i = 0; i < n; i++) {
-        float mean = precision.round((float) mix[i]);
-        if (normalize) {
-          final float by = precision.round((float) divisor[i]);
-          mean = by == 0 ? mean : precision.round(mean / by);
-        }
+        float mean = precision.round(sign[i] * (float) mix[i]);
+        final float by = precision.round((float) divisor[i]);
+        mean = by == 0 ? mean : precision.round(mean / by);
         base[from + i] = precision.round(base[from + i] + precision.round(lambda * mean));
       }
     }
   }
 
+  /**
+   * {@code agreed = s w delta} where that is positive, else 0. Without branches, since signs are as
+   * good as random, and in float alone, which runs in vectors.
+   *
+   * @param sign s, 1 or -1
+   */
   private static void agreeing(
-      float[] delta,
-      float w,
-      int from,
-      int n,
-      double[] mass,
-      double[] mix,
-      double[] divisor,
-      boolean first,
-      Precision precision) {
+      float[] delta, float w, int from, int n, float[] sign, float[] agreed, Precision precision) {
+    if (precision == Precision.FLOAT32) {
+      for (int i = 0; i < n; i++) {
+        final float v = sign[i] * (w * delta[from + i]);
+        agreed[i] = 0.5f * (v + Math.abs(v)); // max(0, v), exactly
+      }
+    } else {
+      for (int i = 0; i < n; i++) {
+        agreed[i] = Math.max(0f, sign[i] * precision.round(w * delta[from + i]));
+      }
+    }
+  }
+
+  private static void add(float[] values, int n, double[] sums) {
     for (int i = 0; i < n; i++) {
-      final float v = precision.round(w * delta[from + i]);
-      final boolean agrees = mass[i] >= 0 ? v > 0 : v < 0;
-      final double value = agrees ? v : 0;
-      final double weight = agrees ? w : 0;
-      mix[i] = first ? value : mix[i] + value;
-      divisor[i] = first ? weight : divisor[i] + weight;
+      sums[i] += values[i];
+    }
+  }
+
+  /** Adds w where a value, which is not negative, is not zero. */
+  private static void addWeight(float[] values, float w, int n, double[] sums) {
+    for (int i = 0; i < n; i++) {
+      sums[i] += w * (double) (-Float.floatToRawIntBits(values[i]) >>> 31);
     }
   }
 

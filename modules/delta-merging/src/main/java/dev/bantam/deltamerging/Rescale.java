@@ -1,5 +1,7 @@
 package dev.bantam.deltamerging;
 
+import java.util.Locale;
+
 /**
  * What kept elements are multiplied by.
  *
@@ -32,5 +34,10 @@ public record Rescale(Kind kind, double divisor) {
   /** Division by q, in (0, 1]. */
   public static Rescale by(double q) {
     return new Rescale(Kind.DIVISOR, q);
+  }
+
+  /** As in a merge file: {@code inverse_density}, or the number to divide by. */
+  String word() {
+    return kind == Kind.DIVISOR ? Double.toString(divisor) : kind.name().toLowerCase(Locale.ROOT);
   }
 }

@@ -509,7 +509,7 @@ public final class StreamingMerge implements AutoCloseable {
     record.put("mask_generator", RandomMask.GENERATOR);
     base.ifPresent(b -> record.put("base_model", b.name()));
     recipe.sparsifier().ifPresent(s -> record.put("sparsifier", s.name().toLowerCase(Locale.ROOT)));
-    recipe.rescale().ifPresent(r -> record.put("rescale", r.toString()));
+    recipe.rescale().ifPresent(r -> record.put("rescale", r.word()));
     recipe.dtype().ifPresent(d -> record.put("dtype", d.word()));
     final ObjectNode parameters = record.putObject("parameters");
     new TreeMap<>(recipe.parameters()).forEach((k, v) -> parameters.set(k, OutputFiles.json(v)));

@@ -4,8 +4,10 @@ import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Models;
 import dev.bantam.compression.CompressedTensor;
 import dev.bantam.compression.WeightErrors;
+import dev.bantam.deltamerging.DeltaStatistics;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
+import dev.bantam.runner.run.DeltaFolder;
 import dev.bantam.runner.run.Sources;
 import dev.bantam.tensor.Floats;
 import java.io.PrintStream;
@@ -18,6 +20,7 @@ import java.util.concurrent.Callable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code bantam inspect}. */
@@ -32,6 +35,14 @@ final class InspectCommand implements Callable<Integer> {
       description = "A named model, a model folder, or an .onnx file.")
   private String model;
 
+  @Option(
+      names = "--base",
+      paramLabel = "BASE",
+      description =
+          "Show instead how far each part is from the model that this one was fine-tuned from:"
+              + " magnitudes of the differences, their quantiles and norms.")
+  private String base;
+
   @Mixin private Common common;
 
   @Override
@@ -42,8 +53,51 @@ final class InspectCommand implements Callable<Integer> {
     out.println(checkpoint.name() + ", from " + checkpoint.provenance().source());
     out.println("licence " + checkpoint.provenance().licence());
     architecture(checkpoint, out);
-    tensors(checkpoint, forms(), out);
+    if (base == null) {
+      tensors(checkpoint, forms(), out);
+    } else {
+      differences(checkpoint, out);
+    }
     return 0;
+  }
+
+  private void differences(Checkpoint checkpoint, PrintStream out) {
+    final Checkpoint origin =
+        new Sources(Path.of(""), common.progress(), common.offline()).model(base);
+    out.printf(
+        Locale.ROOT,
+        "%n%-14s %12s %10s %10s %10s %10s %10s %9s%n",
+        "part",
+        "elements",
+        "median",
+        "90 %",
+        "99 %",
+        "largest",
+        "of norm",
+        "the same");
+    final Map<String, DeltaStatistics> parts =
+        DeltaFolder.statisticsByPart(origin.parameters(), checkpoint.parameters());
+    parts.forEach(
+        (part, s) ->
+            out.printf(
+                Locale.ROOT,
+                "%-14s %,12d %10.2e %10.2e %10.2e %10.2e %10.4f %8.2f%%%n",
+                part,
+                s.elements(),
+                s.quantile(0.5),
+                s.quantile(0.9),
+                s.quantile(0.99),
+                s.largest(),
+                s.ratio(),
+                100 * s.unchanged()));
+    if (parts.getOrDefault("all", new DeltaStatistics()).tooLargeToDrop()) {
+      out.println(
+          "These differences are large for DARE: dropping most of them is known to fail above "
+              + DeltaStatistics.LARGE_DELTA
+              + " (99 %) or "
+              + DeltaStatistics.LARGE_RATIO
+              + " of the norm.");
+    }
   }
 
   /** Stored forms by name; empty for models that are not packed. */

@@ -172,6 +172,38 @@ class DeltaExportTest {
     Outcome.of("inspect", delta).code(0);
   }
 
+  /** Quantiles of all differences, by sorting them. */
+  @Test
+  void inspectShowsHowFarTheModelsAre() {
+    final java.util.List<Float> all = new java.util.ArrayList<>();
+    double squares = 0;
+    double norm = 0;
+    try (SafetensorsFile file = SafetensorsFile.open(tuned.resolve("model.safetensors"))) {
+      for (String name : file.entries().keySet()) {
+        final float[] b = read(base, name);
+        final float[] t = Floats.toArray(file.floats(name));
+        for (int i = 0; i < b.length; i++) {
+          all.add(Math.abs(t[i] - b[i]));
+          squares += (double) (t[i] - b[i]) * (t[i] - b[i]);
+          norm += (double) b[i] * b[i];
+        }
+      }
+    }
+    all.sort(null);
+    final String out =
+        Outcome.of("inspect", tuned, "--base", base).code(0).prints("layer 0", "embeddings").out();
+    final String[] row =
+        out.lines().filter(l -> l.startsWith("all")).findFirst().orElseThrow().split("\\s+");
+    assertEquals(all.size(), Integer.parseInt(row[1].replace(",", "")));
+    final double[] shares = {.5, .9, .99};
+    for (int q = 0; q < shares.length; q++) {
+      final double wanted = all.get((int) Math.ceil(shares[q] * all.size()) - 1);
+      assertEquals(wanted, Double.parseDouble(row[2 + q]), .014 * wanted, "quantile " + shares[q]);
+    }
+    assertEquals(Math.sqrt(squares / norm), Double.parseDouble(row[6]), 1e-4);
+    Outcome.of("inspect", tuned, "--base", tuned).code(0).prints("100.00%");
+  }
+
   @Test
   void wrongUseIsRefused() {
     final Path out = temporary.resolve("out");

@@ -302,6 +302,14 @@ class MergeTest {
     Outcome.of("merge", file, "-o", temporary.resolve("out"))
         .code(3)
         .says("'weight' of two has no value for tensor 'bert.embeddings");
+    final Path input =
+        yaml(
+            "merge_method: linear",
+            "base_model: base",
+            "models: [{model: two, parameters: {weight: 1}}]");
+    Outcome.of("merge", input, "-o", temporary.resolve("out"))
+        .code(3)
+        .says("The base model 'base' is one more input of 'linear'");
     final Path nowhere =
         yaml("merge_method: linear", "models: [{model: nowhere, parameters: {weight: 1}}]");
     Outcome.of("merge", nowhere, "-o", temporary.resolve("out")).code(4).says("nowhere");

@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -180,6 +181,29 @@ public final class DeltaFolder {
           }
         });
     return all;
+  }
+
+  /** As {@link #statistics}, for each layer and what stands around them; last {@code all}. */
+  public static Map<String, DeltaStatistics> statisticsByPart(
+      Map<String, INDArray> base, Map<String, INDArray> tuned) {
+    final Map<String, DeltaStatistics> parts = new LinkedHashMap<>();
+    final DeltaStatistics all = new DeltaStatistics();
+    tuned.forEach(
+        (name, tensor) -> {
+          final DeltaStatistics one = statistics(base, Map.of(name, tensor));
+          if (one.elements() > 0) {
+            parts.computeIfAbsent(part(name), p -> new DeltaStatistics()).add(one);
+            all.add(one);
+          }
+        });
+    parts.put("all", all);
+    return parts;
+  }
+
+  /** {@code encoder.layer.3.output.dense.weight} is in {@code layer 3}. */
+  private static String part(String name) {
+    final String[] words = name.split("\\.");
+    return words.length > 2 && words[1].equals("layer") ? "layer " + words[2] : words[0];
   }
 
   private static double difference(Map<String, INDArray> one, Map<String, INDArray> other) {
