@@ -102,6 +102,11 @@ public record Retraining(
         temperature);
   }
 
+  /** Whether a tensor is not trained. */
+  public boolean freezes(String name) {
+    return TensorSelector.matchesAny(settings.frozen(), name);
+  }
+
   /** In words, for plans and logs. */
   public String describe() {
     final String epochs = settings.epochs() == 1 ? "1 epoch" : settings.epochs() + " epochs";
@@ -140,9 +145,7 @@ public record Retraining(
       CompressionState state, Collection<String> own, long seed, Intervention intervention) {
     final StepResources resources = state.resources();
     for (String name : state.weights().keySet()) {
-      if (state.form(name).isPresent()
-          && !own.contains(name)
-          && !TensorSelector.matchesAny(settings.frozen(), name)) {
+      if (state.form(name).isPresent() && !own.contains(name) && !freezes(name)) {
         throw new BantamException(
             ExitCode.BAD_FILE,
             "'"

@@ -72,6 +72,12 @@ public interface Step {
     /** Nothing worth counting. */
     public static final Cost NONE = new Cost(0, 0, 0, 0, 0);
 
+    /** The same with no less than some memory on the heap. */
+    public Cost withHeap(long least) {
+      return new Cost(
+          offHeapBytes, Math.max(heapBytes, least), gradientExamples, outputExamples, epochs);
+    }
+
     /** So often the same work, with the same memory, and epochs beside it. */
     public Cost repeated(int times, int epochs) {
       return new Cost(

@@ -11,7 +11,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * <p>The weight stays live: each pass takes a masked copy of what it is then.
  */
-public final class MaskedLinear implements LinearOperator {
+public final class MaskedLinear implements LinearOperator, AutoCloseable {
   private static final int WORD = 64;
 
   private final Floats weight;
@@ -74,6 +74,12 @@ public final class MaskedLinear implements LinearOperator {
   /** Writes zeros to the removed places of the weight itself, e.g. before it is saved. */
   public void applyToWeight() {
     copyMasked(weight, weight, 0, product.outputs());
+  }
+
+  /** Frees the masked copy; the operator must not be part of a model any more. */
+  @Override
+  public void close() {
+    masked.close();
   }
 
   @Override

@@ -54,11 +54,14 @@ final class GradualPruning implements Intervention {
         new GradualPruning(
             criterion, schedule, weights, state, training.encoder(state.resources()));
     try {
+      if (weights.isPruned()) {
+        pruning.mask(); // by an earlier step
+      }
       training.run(state, weights.names(), state.seed("training", "prune"), pruning);
     } finally {
-      pruning.masks.keySet().forEach(pruning.model::resetOperator);
+      pruning.unmask();
     }
-    weights.read(state.weights());
+    weights.readZeros(state.weights()); // of the epoch that was chosen
     return List.copyOf(pruning.events);
   }
 
@@ -87,8 +90,17 @@ final class GradualPruning implements Intervention {
       final String name = weights.names().get(t);
       final MaskedLinear mask = new MaskedLinear(state.weights().get(name), weights.kept(t));
       model.setOperator(name, mask);
-      masks.put(name, mask);
+      final MaskedLinear before = masks.put(name, mask);
+      if (before != null) {
+        before.close();
+      }
     }
+  }
+
+  private void unmask() {
+    masks.keySet().forEach(model::resetOperator);
+    masks.values().forEach(MaskedLinear::close);
+    masks.clear();
   }
 
   /**
@@ -121,7 +133,7 @@ final class GradualPruning implements Intervention {
   @Override
   public void restore(String notes) {
     events.addAll(EventNotes.read(notes));
-    if (!events.isEmpty()) {
+    if (!events.isEmpty() || !masks.isEmpty()) {
       weights.readZeros(state.weights());
       mask();
     }

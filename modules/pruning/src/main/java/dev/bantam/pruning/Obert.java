@@ -237,7 +237,7 @@ record Obert(
         number,
         weights.sparsity(),
         before,
-        OptionalDouble.of(loss(state.resources(), batches(state, number, recomputations))),
+        OptionalDouble.of(loss(state.resources(), batches(state, number, 1))),
         predicted);
   }
 
@@ -312,7 +312,7 @@ record Obert(
     double remove(double sparsity, Map<String, Double> predicted) {
       if (groups.size() > 1) {
         inManyPasses(sparsity, predicted);
-      } else if (!sharing || anyPruned()) {
+      } else if (!sharing || weights.isPruned()) {
         try (EmpiricalFisher fisher = sample(groups.get(0))) {
           inOnePass(fisher, sparsity, predicted);
         }
@@ -354,15 +354,6 @@ record Obert(
           group.forEach(t -> operate(t, fisher, removed, predicted));
         }
       }
-    }
-
-    private boolean anyPruned() {
-      for (int t = 0; t < weights.count(); t++) {
-        if (weights.isPruned(t)) {
-          return true;
-        }
-      }
-      return false;
     }
 
     private EmpiricalFisher sample(List<Integer> group) {

@@ -37,6 +37,15 @@ final class PrunedWeights {
     }
   }
 
+  /** What it takes on the heap: the weights, those before, and the marks. */
+  static long heapBytes(Map<String, long[]> matrices) {
+    long weights = 0;
+    for (long[] shape : matrices.values()) {
+      weights += shape[0] * shape[1];
+    }
+    return weights * (2 * Float.BYTES + 1);
+  }
+
   List<String> names() {
     return names;
   }
@@ -98,6 +107,16 @@ final class PrunedWeights {
         weights[t][i] = 0f;
       }
     }
+  }
+
+  /** Whether any weight of any matrix is gone. */
+  boolean isPruned() {
+    for (int t = 0; t < kept.length; t++) {
+      if (isPruned(t)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Whether any weight of a matrix is gone. */

@@ -68,15 +68,20 @@ record PruningSchedule(
   static Optional<PruningSchedule> read(Settings step) {
     return step.mapping("schedule")
         .map(
-            s ->
-                new PruningSchedule(
-                    s.number("from", 0, BELOW_ONE, 0.5),
-                    s.number("to", 0, BELOW_ONE, null),
-                    s.integer("events", 2, 1000, 5),
-                    s.number("begin", 0, BELOW_ONE, 0.0),
-                    s.number("end", 0, BELOW_ONE, 0.5),
-                    s.choice("rewind", Rewind.class, Rewind.LAST),
-                    s.number("floor", 0, 1, 0.3)));
+            s -> {
+              final double from = s.number("from", 0, BELOW_ONE, 0.5);
+              final double to = s.number("to", 0, BELOW_ONE, null);
+              final int events = s.integer("events", 2, 1000, 5);
+              final double begin = s.number("begin", 0, BELOW_ONE, 0.0);
+              final double end = s.number("end", 0, BELOW_ONE, 0.5);
+              final Rewind rewind = s.choice("rewind", Rewind.class, Rewind.LAST);
+              if (rewind == Rewind.NONE) {
+                s.has("floor"); // known, and without effect
+                return new PruningSchedule(from, to, events, begin, end, rewind, 0);
+              }
+              return new PruningSchedule(
+                  from, to, events, begin, end, rewind, s.number("floor", 0, 1, 0.3));
+            });
   }
 
   /**

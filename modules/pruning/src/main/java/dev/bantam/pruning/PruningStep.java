@@ -86,7 +86,32 @@ record PruningStep(
       selector.select(shapes).forEach(name -> matrices.put(name, shapes.get(name)));
       problems.addAll(criterion.check(matrices));
     }
-    training.ifPresent(t -> problems.addAll(t.check(shapes)));
+    training.ifPresent(t -> problems.addAll(trainable(t, shapes)));
+    return problems;
+  }
+
+  /** Only matrices of encoder layers have masks, and only what is trained is saved with a state. */
+  private List<StepProblem> trainable(Retraining t, Map<String, long[]> shapes) {
+    final List<StepProblem> problems = new ArrayList<>(t.check(shapes));
+    for (String name : selector.select(shapes)) {
+      if (!TensorSelector.isEncoderMatrix(name)) {
+        problems.add(
+            new StepProblem(
+                "targets",
+                "'"
+                    + name
+                    + "' cannot be pruned in a training: only the matrices of encoder layers can."
+                    + " Prune it in a step of its own without 'train'."));
+      } else if (t.freezes(name)) {
+        problems.add(
+            new StepProblem(
+                "train",
+                "'"
+                    + name
+                    + "' is to be pruned, and 'freeze' keeps it from being trained. List it under"
+                    + " 'skip', or take it out of 'freeze'."));
+      }
+    }
     return problems;
   }
 
@@ -117,9 +142,11 @@ record PruningStep(
   public Cost cost(Map<String, long[]> shapes) {
     final Map<String, long[]> matrices = new LinkedHashMap<>();
     selector.select(shapes).forEach(name -> matrices.put(name, shapes.get(name)));
-    return criterion
-        .cost(matrices)
-        .repeated(schedule.events(), training.map(t -> t.settings().epochs()).orElse(0));
+    final Cost events =
+        criterion
+            .cost(matrices)
+            .repeated(schedule.events(), training.map(t -> t.settings().epochs()).orElse(0));
+    return training.isEmpty() ? events : events.withHeap(PrunedWeights.heapBytes(matrices));
   }
 
   private boolean moves() {
@@ -161,11 +188,14 @@ record PruningStep(
       entries.add(
           store(state, weights.names().get(t), weights.before(t), weights.weights(t), predicted));
     }
-    return new StepLog(
-        "prune",
-        schedule.events() > 1 ? criterion.gradualMethod() : criterion.method(),
-        entries,
-        events);
+    return new StepLog("prune", method(), entries, events);
+  }
+
+  private String method() {
+    if (training.isEmpty()) {
+      return criterion.method();
+    }
+    return schedule.events() > 1 ? criterion.gradualMethod() : criterion.method() + "-trained";
   }
 
   private StepLog.Entry store(

@@ -114,6 +114,8 @@ class GradualRunTest {
       assertTrue(event.path("predicted_loss").asDouble() > 0, event.toString());
     }
     assertEquals(
+        "obert-trained", result("obert-2of4-trained").path("steps").get(0).path("method").asText());
+    assertEquals(
         "gmp", result("gmp-0.8").path("steps").get(0).path("method").asText(), "method of gmp");
   }
 
@@ -167,6 +169,15 @@ class GradualRunTest {
     refused("teacher: dense", "teacher: none, hardness: 0.5", "no effect");
     refused(
         "schedule: {to: 0.8, events: 4}", "sparsity: 0.5, schedule: {to: 0.8}", "Delete the key");
+    refused(
+        "epochs: 3, batch: 8, teacher: dense",
+        "epochs: 3, freeze: [embeddings.*, encoder.layer.0.*]",
+        "keeps it from being trained");
+    refused(
+        "schedule: {to: 0.8, events: 4}",
+        "targets: embeddings.word_embeddings.weight, schedule: {to: 0.8}",
+        "only the matrices of encoder layers");
+    refused("end: 0.6, rewind: events", "rewind: none, floor: 0.1", "floor has no effect");
     refused("pattern: 2of4", "pattern: 2of4, schedule: {to: 0.8}", "nothing can be gradual");
     refused(
         "finetune: {epochs: 2, learning-rate: 3e-3}}",

@@ -200,6 +200,41 @@ class MergedRunTest {
     }
   }
 
+  /** The mean that is recorded is that of two models written by hand and scored from outside. */
+  @Test
+  void meansAreThoseOfTheTasks() {
+    final JsonNode means = record("signs", "task-arithmetic", "d1").path("settings");
+    double sum = 0;
+    for (String task : new String[] {"signs", "words"}) {
+      final Path yaml =
+          tiny.write(
+              task + "-one.yaml",
+              EXPERIMENT
+                      .substring(0, EXPERIMENT.indexOf("variants:"))
+                      .replace("name: merged", "name: " + task + "-one")
+                  + """
+              variants:
+                - {name: dense}
+                - {name: fixed, merge: {method: task-arithmetic, inputs: [signs, words], lambda: 0.4}}
+              evaluate: {split: tune}
+              """);
+      final Path folder = temporary.resolve(task + "-one");
+      Outcome.of("run", yaml, "-o", folder).code(0);
+      try {
+        sum +=
+            new ObjectMapper()
+                .readTree(
+                    folder.resolve("cells/tiny-bert." + task + ".fixed.s1d1/result.json").toFile())
+                .path("metrics")
+                .path("accuracy")
+                .asDouble();
+      } catch (IOException e) {
+        throw new AssertionError(e);
+      }
+    }
+    assertEquals(sum / 2, means.path("mean_on_tune").path("0.4").asDouble(), 1e-9);
+  }
+
   /** Only what is drawn is drawn twice; a second run has nothing to do. */
   @Test
   void drawsAndReuse() {
@@ -220,6 +255,11 @@ class MergedRunTest {
     refused("inputs: [signs, words], t: 0.5", "inputs: [signs], t: 0.5", "does not merge 1 models");
     refused("method: dare, drop: 0.9, dense", "method: dare, dense", "merge.drop is missing");
     refused("density: 0.5", "drop: 0.5", "unknown key 'drop'");
+    refused("method: average,", "method: average, normalize: true,", "unknown key 'normalize'");
+    refused(
+        "method: ties, inputs: [signs, words], density: 0.5",
+        "method: della, inputs: [signs, words], density: 0.1",
+        "smaller epsilon");
     refused("lambda: [0, 0.4, 0.8]", "lambda: [0, 0]", "twice");
     refused(
         "{method: model-stock, inputs: [words, signs]}",

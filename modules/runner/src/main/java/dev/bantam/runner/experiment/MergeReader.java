@@ -5,6 +5,8 @@ import dev.bantam.deltamerging.MergeMethod.Base;
 import dev.bantam.deltamerging.ParameterValue;
 import dev.bantam.deltamerging.Rescale;
 import dev.bantam.deltamerging.Sparsifier;
+import dev.bantam.deltamerging.TensorMerger;
+import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Suggestions;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -31,9 +33,12 @@ final class MergeReader {
           MergeMethod.REGMEAN);
 
   /** Keys of merge files that are read in another way here. */
-  private static final Set<String> OTHER_KEYS = Set.of("lambda", "rescale", "int8_mask");
+  private static final Set<String> OTHER_KEYS = Set.of("lambda", "rescale", "int8_mask", "weight");
 
   private static final double TIES_DENSITY = 0.2;
+
+  /** A tensor that every parameter holds for. */
+  private static final String SOME = "encoder.layer.0.output.dense.weight";
 
   private final List<String> tasks;
   private final Problems problems;
@@ -139,22 +144,42 @@ final class MergeReader {
       rescale = Optional.of(s.choice("rescale", Rule.class, Rule.L1).rescale());
     }
     for (MergeMethod.Key key : method.keys()) {
-      if (!OTHER_KEYS.contains(key.name()) && !parameters.containsKey(key.name())) {
+      final boolean elsewhere =
+          OTHER_KEYS.contains(key.name())
+              || parameters.containsKey(key.name())
+              || (word.equals(AVERAGE) && key.name().equals("normalize"));
+      if (!elsewhere) {
         parameters.put(key.name(), ParameterValue.of(value(s, method, key)));
       }
     }
+    if (method.key("weight").isPresent()) {
+      parameters.put("weight", ParameterValue.of(1));
+    }
     final List<Double> lambdas = lambdas(s, word, method, inputs);
-    count(s, method, inputs);
-    return new MergeSpec(
-        word,
-        Optional.of(method),
-        inputs,
-        dropping,
-        rescale,
-        lambdas,
-        parameters,
-        dense,
-        s.resolved());
+    final MergeSpec spec =
+        new MergeSpec(
+            word,
+            Optional.of(method),
+            inputs,
+            dropping,
+            rescale,
+            lambdas,
+            parameters,
+            dense,
+            s.resolved());
+    if (count(s, method, inputs)) {
+      together(s, spec);
+    }
+    return spec;
+  }
+
+  /** Parameters that are good one by one and not together. */
+  private static void together(YamlSettings s, MergeSpec spec) {
+    try {
+      new TensorMerger(spec.recipe(spec.inputs("a"), spec.lambdas().get(0)), 1, 0).check(SOME);
+    } catch (BantamException e) {
+      s.problem("method", e.getMessage());
+    }
   }
 
   /** One value of a method's parameter, under its name with hyphens. */
@@ -164,11 +189,9 @@ final class MergeReader {
       return s.flag(name, key.fallback() > 0) ? 1 : 0;
     }
     final Double fallback =
-        key.name().equals("weight")
-            ? Double.valueOf(1)
-            : method == MergeMethod.TIES && key.name().equals("density")
-                ? Double.valueOf(TIES_DENSITY)
-                : key.fallback();
+        method == MergeMethod.TIES && key.name().equals("density")
+            ? Double.valueOf(TIES_DENSITY)
+            : key.fallback();
     return s.number(name, key.range().least(), key.range().most(), fallback);
   }
 
@@ -184,7 +207,7 @@ final class MergeReader {
     return s.numbers("lambda", -100, 100, List.of(1.0));
   }
 
-  private static void count(YamlSettings s, MergeMethod method, List<String> inputs) {
+  private static boolean count(YamlSettings s, MergeMethod method, List<String> inputs) {
     final int models = inputs.size() - (method.base() == Base.END ? 1 : 0);
     final boolean fits =
         inputs.isEmpty()
@@ -199,6 +222,7 @@ final class MergeReader {
               + (inputs.isEmpty() ? "one model with its source" : inputs.size() + " models")
               + ".");
     }
+    return fits;
   }
 
   private List<String> inputs(YamlSettings s) {

@@ -63,6 +63,9 @@ public final class Compressing {
     }
     recipe.problems().throwIfAny();
     task.ifPresent(t -> Tasked.requireFits(model, t));
+    if (steps.stream().anyMatch(s -> s.value().cost(shapes()).epochs() > 0)) {
+      task.ifPresent(Tasked::requireTune);
+    }
   }
 
   private Map<String, long[]> shapes() {

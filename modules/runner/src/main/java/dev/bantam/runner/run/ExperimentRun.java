@@ -506,7 +506,7 @@ public final class ExperimentRun {
     final String training =
         prepared.cells().stream()
             .filter(c -> CellWork.hasTrained(cells.resolve("." + c.name() + WORK)))
-            .map(c -> ", and the training of " + c.name() + " up to its last finished epoch")
+            .map(c -> ", and the training of " + c.name() + " up to where it was last saved")
             .findFirst()
             .orElse("");
     return String.format(

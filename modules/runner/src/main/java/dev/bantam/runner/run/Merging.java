@@ -32,7 +32,7 @@ final class Merging implements AutoCloseable {
   private final Progress progress;
   private final Map<String, Map<Double, Double>> choices = new HashMap<>(); // looked up only
   private final Map<Cell, Map<String, INDArray>> loaded = new LinkedHashMap<>();
-  private long seed = Long.MIN_VALUE;
+  private Cell last;
 
   /**
    * @param files the packed weights of finished cells
@@ -74,7 +74,12 @@ final class Merging implements AutoCloseable {
     final Map<String, INDArray> body = body(cell, spec, lambda);
     final Map<String, INDArray> all = new LinkedHashMap<>(own);
     all.putAll(body);
-    return new Merged(all, body, Records.merge(spec, lambda, tune, own, all));
+    try {
+      return new Merged(all, body, Records.merge(spec, lambda, tune, own, all));
+    } catch (RuntimeException e) {
+      Bench.free(body);
+      throw e;
+    }
   }
 
   /**
@@ -111,8 +116,11 @@ final class Merging implements AutoCloseable {
   private double score(Bench bench, Cell input, Map<String, INDArray> body) {
     final Map<String, INDArray> all = new LinkedHashMap<>(weights(input));
     all.putAll(body);
-    bench.load(all);
-    Bench.free(body);
+    try {
+      bench.load(all);
+    } finally {
+      Bench.free(body);
+    }
     return bench
         .evaluate(Split.TUNE, "Evaluating " + input.subject().task().name() + " on tune")
         .value(input.subject().task().metric());
@@ -145,12 +153,12 @@ final class Merging implements AutoCloseable {
             workers);
   }
 
-  /** The weights of a finished cell; those of one seed are kept. */
+  /** The weights of a finished cell; those of one model and seed are kept. */
   private Map<String, INDArray> weights(Cell cell) {
-    if (cell.seed() != seed) {
+    if (last != null && (cell.seed() != last.seed() || !cell.subject().isOfModel(last.subject()))) {
       close();
-      seed = cell.seed();
     }
+    last = cell;
     return loaded.computeIfAbsent(cell, c -> PackedFile.read(files.apply(c)).dense());
   }
 

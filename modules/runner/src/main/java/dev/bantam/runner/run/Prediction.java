@@ -161,8 +161,9 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
           subject.task().examples(split).size()
               * (TEXT + Math.round(WORD * meanWords(subject, split)));
     }
-    final boolean backward = trains(prepared, subject) || retrains(prepared, subject);
-    final long packed = BYTES * encoderMatrices(subject) * (backward ? 2 : 1);
+    // masked products have packed copies of their own beside those of the plain ones
+    final int copies = retrains(prepared, subject) ? 4 : trains(prepared, subject) ? 2 : 1;
+    final long packed = BYTES * encoderMatrices(subject) * copies;
     return YOUNG
         + texts
         + 2 * weights(subject)
@@ -205,7 +206,19 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
 
   /** Off-heap: the source and the live model, and what training or compressing adds to them. */
   private static long tensors(Prepared prepared, Subject subject) {
-    return ofModel(prepared, subject) + largest(prepared, subject, Step.Cost::offHeapBytes);
+    return ofModel(prepared, subject)
+        + Math.max(largest(prepared, subject, Step.Cost::offHeapBytes), merging(prepared, subject));
+  }
+
+  /** The models that are merged, and what comes of them. */
+  private static long merging(Prepared prepared, Subject subject) {
+    final int inputs =
+        prepared.cells().stream()
+            .filter(c -> c.isMerged() && c.subject() == subject)
+            .mapToInt(c -> prepared.inputs(c).size())
+            .max()
+            .orElse(0);
+    return inputs == 0 ? 0 : (inputs + 1) * weights(subject);
   }
 
   private static long ofModel(Prepared prepared, Subject subject) {

@@ -113,7 +113,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     }
     for (Subject subject : subjects) {
       check(file, experiment, subject);
-      if (subject.isTrained(experiment.finetune())) {
+      if (trainsAnything(experiment, subject)) {
         failures.collect(() -> Tasked.requireTune(subject.task()));
       }
     }
@@ -130,7 +130,22 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     return new Prepared(experiment, subjects, cells);
   }
 
-  /** Named tasks that only merges ask for: fine-tuned on, and nothing else compressed for them. */
+  /** Whether any model of a subject is trained, so that an epoch has to be chosen. */
+  private static boolean trainsAnything(Experiment<Step> experiment, Subject subject) {
+    final Map<String, long[]> shapes = shapes(subject);
+    return subject.isTrained(experiment.finetune())
+        || (subject.task().kind().hasLabels()
+            && experiment.variants().stream()
+                .anyMatch(
+                    v ->
+                        v.finetune().isPresent()
+                            || v.steps().stream()
+                                .map(ParsedStep::value)
+                                .filter(step -> step.check(shapes).isEmpty())
+                                .anyMatch(step -> step.cost(shapes).epochs() > 0)));
+  }
+
+  /** Named tasks that only merges ask for: fine-tuned on, and nothing else is done for them. */
   private static List<String> furtherTasks(Experiment<Step> experiment) {
     final List<String> there = experiment.tasks().stream().map(TaskSpec::name).toList();
     return experiment.variants().stream()
@@ -327,6 +342,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         final List<Cell> ofSeed = new ArrayList<>();
         experiment.variants().stream()
             .filter(v -> v.isFineTuned() && v.seeds().contains(seed))
+            .filter(v -> !onlyMerged || v.name().equals(Variant.DENSE))
             .sorted(Comparator.comparing(v -> !v.name().equals(Variant.DENSE)))
             .forEach(v -> ofSeed.add(Cell.of(subject, v, seed, 1, experiment.draws())));
         for (Variant<Step> variant : experiment.variants()) {
@@ -342,18 +358,24 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         cells.addAll(ofSeed);
       }
     }
-    cells.addAll(merges(experiment, subjects));
+    cells.addAll(merges(experiment, subjects, further));
     return List.copyOf(cells);
   }
 
   /** Merged models come last: they need the dense ones of several tasks. */
-  private static List<Cell> merges(Experiment<Step> experiment, List<Subject> subjects) {
+  private static List<Cell> merges(
+      Experiment<Step> experiment, List<Subject> subjects, List<String> further) {
     final List<Cell> cells = new ArrayList<>();
     for (long seed : experiment.seeds()) {
       for (Subject subject : subjects) {
         for (Variant<Step> variant : experiment.variants()) {
-          if (variant.merge().filter(m -> m.isFor(subject.task().name())).isPresent()
-              && variant.seeds().contains(seed)) {
+          final String task = subject.task().name();
+          final boolean wanted =
+              variant
+                  .merge()
+                  .filter(m -> m.isFor(task) && !(m.inputs().isEmpty() && further.contains(task)))
+                  .isPresent();
+          if (wanted && variant.seeds().contains(seed)) {
             final int draws = variant.merge().get().isRandom() ? experiment.draws() : 1;
             for (int draw = 1; draw <= draws; draw++) {
               cells.add(Cell.of(subject, variant, seed, draw, experiment.draws()));

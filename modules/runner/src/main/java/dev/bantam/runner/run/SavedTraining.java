@@ -31,6 +31,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  */
 final class SavedTraining implements FineTuner.Resume {
   private static final String KEY = "training";
+  private static final String UPDATES = "done";
   private static final String WEIGHT = "weight/";
   private static final String BEST = "best/";
   private static final String MOMENT = "moment/";
@@ -59,7 +60,7 @@ final class SavedTraining implements FineTuner.Resume {
           .put("loss", epoch.loss())
           .put("tune", epoch.tune());
     }
-    json.put("done", state.updates());
+    json.put(UPDATES, state.updates());
     json.put("loss_sum", state.lossSum());
     json.put("notes", state.notes());
     json.put("seconds", seconds());
@@ -84,6 +85,10 @@ final class SavedTraining implements FineTuner.Resume {
     }
     try (SafetensorsFile saved = SafetensorsFile.open(file)) {
       final JsonNode json = JSON.readTree(saved.metadata().getOrDefault(KEY, "{}"));
+      if (!json.has(UPDATES)) {
+        throw BantamException.badInput(
+            file + " was written by another build. Delete it and run again.");
+      }
       earlierSeconds = json.path("seconds").asDouble();
       final List<Epoch> epochs = new ArrayList<>();
       for (JsonNode epoch : json.path("epochs")) {
@@ -100,7 +105,7 @@ final class SavedTraining implements FineTuner.Resume {
       return Optional.of(
           new TrainingState(
               epochs,
-              json.path("done").asLong(),
+              json.path(UPDATES).asLong(),
               json.path("loss_sum").asDouble(),
               tensors(saved, WEIGHT),
               tensors(saved, BEST),
