@@ -208,8 +208,7 @@ public record DelimitedFile(
   }
 
   private void score(Cells row, Path file, FileProblems problems, List<Example> out) {
-    final double value =
-        NUMBER.matcher(row.label()).matches() ? Double.parseDouble(row.label()) : Double.NaN;
+    final double value = number(row.label());
     if (Double.isFinite(value)) {
       out.add(new Example(row.text(), row.pair(), -1, value));
     } else {
@@ -224,6 +223,11 @@ public record DelimitedFile(
               + metric.id()
               + " needs numbers such as 3.5 or -1e-2 (decimal point, no spaces).");
     }
+  }
+
+  /** The number that a cell holds, with a decimal point and nothing else; NaN if it holds none. */
+  static double number(String cell) {
+    return NUMBER.matcher(cell).matches() ? Double.parseDouble(cell) : Double.NaN;
   }
 
   /** The kind of task that a metric asks for; null if files cannot have it. */

@@ -24,6 +24,11 @@ public final class Tasks {
               WordnetKindOf.ARTIFACT,
               WordnetKindOf::open),
           new NamedTask(
+              WordnetHypernym.NAME,
+              "as wordnet-kind-of, where the wrong kind is a sibling of the right one",
+              WordnetHypernym.ARTIFACT,
+              WordnetHypernym::open),
+          new NamedTask(
               LanguageToolMinimalPairs.NAME,
               "whether an English sentence is acceptable",
               LanguageToolMinimalPairs.ARTIFACT,

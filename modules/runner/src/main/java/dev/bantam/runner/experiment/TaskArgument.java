@@ -26,7 +26,7 @@ public final class TaskArgument {
     if (argument.startsWith(GLUE)) {
       return glue(argument);
     }
-    if (argument.endsWith(".yaml") || argument.endsWith(".yml")) {
+    if (isFile(argument)) {
       return read(argument, FileBytes.read(Path.of(argument), "task file"), named);
     }
     throw new BantamException(
@@ -39,6 +39,19 @@ public final class TaskArgument {
             + String.join(", ", named)
             + ", or give glue:sst2=DIR or a file that ends in .yaml, with for example"
             + " 'embed: texts.txt' in it.");
+  }
+
+  /**
+   * What relative names within the task are relative to: the folder of a task file, or else the
+   * working folder.
+   */
+  public static Path base(String argument) {
+    final Path parent = isFile(argument) ? Path.of(argument).getParent() : null;
+    return parent == null ? Path.of("") : parent;
+  }
+
+  private static boolean isFile(String argument) {
+    return !argument.startsWith(GLUE) && (argument.endsWith(".yaml") || argument.endsWith(".yml"));
   }
 
   private static TaskSpec glue(String argument) {

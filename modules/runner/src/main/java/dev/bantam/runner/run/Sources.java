@@ -7,6 +7,7 @@ import dev.bantam.checkpoint.Progress;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.data.DelimitedFile;
 import dev.bantam.data.EmbedFile;
+import dev.bantam.data.GlueTask;
 import dev.bantam.data.Metric;
 import dev.bantam.data.Task;
 import dev.bantam.data.Tasks;
@@ -61,13 +62,13 @@ public final class Sources {
 
   /** Why a kind of task cannot be opened, if it cannot. */
   static Optional<String> unsupported(TaskSpec task) {
-    return task instanceof TaskSpec.Glue || task instanceof TaskSpec.Conll
+    return task instanceof TaskSpec.Conll
         ? Optional.of(
             "task '"
                 + task.name()
                 + "' is of a kind that this version of Bantam reads but cannot run yet. Use a named"
-                + " task, a CSV or TSV file, {train: a.tsv, dev: b.tsv, text: [column], label:"
-                + " column}, or texts without labels, {embed: texts.txt}.")
+                + " task, GLUE's files, {glue: sst2, path: DIR}, a CSV or TSV file,"
+                + " {train: a.tsv, dev: b.tsv, text: [column], label: column}, or texts without labels, {embed: texts.txt}.")
         : Optional.empty();
   }
 
@@ -85,6 +86,9 @@ public final class Sources {
               file.label(),
               Metric.of(file.metric().orElse(Metric.ACCURACY.id())))
           .read();
+    }
+    if (spec instanceof TaskSpec.Glue glue) {
+      return GlueTask.of(glue.name()).read(base.resolve(glue.path()));
     }
     if (spec instanceof TaskSpec.Embed texts) {
       return new EmbedFile(
