@@ -7,10 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.bantam.model.Batch;
+import dev.bantam.model.EncoderModel;
 import dev.bantam.tensor.Workers;
 import dev.bantam.training.GoldenCase;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,7 +26,7 @@ class EigenTest {
   private static final PowerIteration.Stop STOP = new PowerIteration.Stop(1e-9, 2000);
 
   static Stream<GoldenCase> cases() {
-    return GoldenCase.named("hessian", "");
+    return Stream.concat(encoders(), GoldenCase.named("hessian", "mlp"));
   }
 
   /** What a case calls its matrix and its runs. */
@@ -160,6 +162,40 @@ class EigenTest {
       final Estimate trace = Spectrum.estimate(h, 30, 3, 8).trace();
       assertEquals(exact, trace.mean(), 4 * trace.standardError());
       assertTrue(trace.standardError() < 3, trace.toString());
+    }
+  }
+
+  static Stream<GoldenCase> layers() {
+    return GoldenCase.named("hessian", "qbert-power-iteration");
+  }
+
+  /**
+   * Each layer of an encoder of twelve, all its parameters, over the batches that Q-BERT's code
+   * used.
+   */
+  @ParameterizedTest
+  @MethodSource("layers")
+  void topEigenvaluesOfEveryLayer(GoldenCase golden) {
+    final double[] exact = golden.numbers("out.lambda_exact");
+    final int batch = golden.parameter("batch").intValue();
+    try (Workers workers = new Workers(2)) {
+      final EncoderModel model = FixtureModels.encoder(golden, workers);
+      final List<LossSample<Batch>> samples = new ArrayList<>();
+      for (int b = 0; b < golden.parameter("batches_used").intValue(); b++) {
+        samples.addAll(
+            FixtureModels.sentences(golden, IntStream.range(b * batch, (b + 1) * batch).toArray()));
+      }
+      for (int layer = 0; layer < exact.length; layer++) {
+        final String prefix = "encoder.layer." + layer + ".";
+        final LossHessian<Batch> h =
+            new LossHessian<>(
+                model,
+                model.parameters().keySet().stream().filter(n -> n.startsWith(prefix)).toList(),
+                samples);
+        final Eigenpair top = Lanczos.run(h, 25, layer).largest(1, 0.01).get(0);
+        assertEquals(exact[layer], top.value(), 2e-3 * Math.abs(exact[layer]), "layer " + layer);
+      }
+      assertEquals(12, exact.length);
     }
   }
 

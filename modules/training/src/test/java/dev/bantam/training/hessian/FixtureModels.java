@@ -47,7 +47,10 @@ final class FixtureModels {
             config.path("layer_norm_eps").doubleValue(),
             0,
             true);
-    final Head head = new Head(Head.Kind.SINGLE_LABEL, List.of("a", "b", "c"));
+    final Head head =
+        new Head(
+            Head.Kind.SINGLE_LABEL,
+            List.of("a", "b", "c").subList(0, config.path("num_labels").intValue()));
     final Map<String, INDArray> parameters = new LinkedHashMap<>();
     ParameterShapes.of(architecture, Optional.of(head), Pooling.POOLER)
         .forEach(
