@@ -2,8 +2,11 @@ package dev.bantam.compression;
 
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Floats;
+import dev.bantam.tensor.Hashes;
 import dev.bantam.tensor.Seeds;
 import dev.bantam.tensor.Workers;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -106,6 +109,23 @@ public final class CompressionState {
     target.copy(0, restored, 0, target.length());
     restored.close();
     forms.put(name, form);
+  }
+
+  /** SHA-256 of all live weights, in the model's order: for keys of what is computed from them. */
+  public String weightsHash() {
+    final MessageDigest digest = Hashes.sha256();
+    final ByteBuffer bytes = ByteBuffer.allocate(1 << 16);
+    final float[] tile = new float[bytes.capacity() / Float.BYTES];
+    for (INDArray tensor : weights.values()) {
+      final Floats values = Floats.of(tensor);
+      for (int from = 0; from < values.length(); from += tile.length) {
+        final int n = Math.min(tile.length, values.length() - from);
+        values.read(from, tile, 0, n);
+        bytes.clear().asFloatBuffer().put(tile, 0, n);
+        digest.update(bytes.array(), 0, n * Float.BYTES);
+      }
+    }
+    return Hashes.hex(digest);
   }
 
   /** Seed of a draw for one tensor. */

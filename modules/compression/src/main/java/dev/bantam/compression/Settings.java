@@ -40,6 +40,9 @@ public interface Settings {
   /** One text or a list of texts. */
   List<String> texts(String key, List<String> fallback);
 
+  /** One whole number in [min, max] or a list of different ones. */
+  List<Integer> wholeNumbers(String key, int min, int max, List<Integer> fallback);
+
   /** A nested mapping, empty if the key is absent. */
   Optional<Settings> mapping(String key);
 

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 
@@ -28,6 +29,7 @@ public record StepLog(String step, String method, List<Entry> tensors, List<Even
    * @param relativeError squared distance to the weights before the step over their squared norm
    * @param predictedLoss increase of the task loss that the method predicts for this tensor, where
    *     it predicts one
+   * @param sensitivity what the method measured of the loss for this tensor, if it did
    */
   public record Entry(
       String name,
@@ -36,7 +38,28 @@ public record StepLog(String step, String method, List<Entry> tensors, List<Even
       double sparsity,
       long storedBytes,
       double relativeError,
-      OptionalDouble predictedLoss) {
+      OptionalDouble predictedLoss,
+      Optional<Sensitivity> sensitivity) {
+    /** Without a measured sensitivity. */
+    public Entry(
+        String name,
+        String treatment,
+        OptionalInt bits,
+        double sparsity,
+        long storedBytes,
+        double relativeError,
+        OptionalDouble predictedLoss) {
+      this(
+          name,
+          treatment,
+          bits,
+          sparsity,
+          storedBytes,
+          relativeError,
+          predictedLoss,
+          Optional.empty());
+    }
+
     /** Without a prediction. */
     public Entry(
         String name,
@@ -50,7 +73,15 @@ public record StepLog(String step, String method, List<Entry> tensors, List<Even
   }
 
   /**
-   * One pruning event.
+   * A figure of the loss at one tensor; which one, the method says.
+   *
+   * @param value the estimate
+   * @param standardError how far it may be off by chance
+   */
+  public record Sensitivity(double value, double standardError) {}
+
+  /**
+   * One pruning event, or the rounding of all tensors together.
    *
    * @param number from 1
    * @param sparsity share of the weights that are gone after it

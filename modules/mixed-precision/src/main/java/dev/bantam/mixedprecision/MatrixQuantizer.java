@@ -1,5 +1,6 @@
 package dev.bantam.mixedprecision;
 
+import dev.bantam.checkpoint.SafetensorsType;
 import dev.bantam.compression.GroupedTensor;
 import dev.bantam.compression.Groups;
 import dev.bantam.mixedprecision.WeightFormat.Range;
@@ -29,6 +30,7 @@ final class MatrixQuantizer {
     final byte[] codes = new byte[w.length];
     final float[] scales = new float[groups.count()];
     final byte[] zeros = new byte[groups.count()];
+    final float[] offsets = new float[groups.count()];
     final int width = groups.width();
     final int across = groups.across();
     workers.run(
@@ -38,17 +40,25 @@ final class MatrixQuantizer {
           for (int r = piece * ROWS; r < Math.min(rows, (piece + 1) * ROWS); r++) {
             for (int c = 0; c < columns; c += width) {
               final int group = r * across + c / width;
-              quantizeGroup(w, r * columns + c, width, format, search, group, codes, scales, zeros);
+              final int from = r * columns + c;
+              if (format.scheme() == Scheme.OFFSET) {
+                OffsetCodes.quantize(w, from, width, format, group, codes, scales, offsets);
+              } else {
+                quantizeGroup(w, from, width, format, search, group, codes, scales, zeros);
+              }
             }
           }
         });
     requireFinite(name, scales, across, format);
+    requireFinite(name, offsets, across, format);
     final long[] shape = {rows, columns};
-    return format.scheme() == Scheme.SYMMETRIC
-        ? GroupedTensor.symmetric(
-            shape, format.bits(), groups, codes, scales, format.scaleType().stored())
-        : GroupedTensor.affine(
-            shape, format.bits(), groups, codes, scales, zeros, format.scaleType().stored());
+    final int bits = format.bits();
+    final SafetensorsType type = format.scaleType().stored();
+    return switch (format.scheme()) {
+      case SYMMETRIC -> GroupedTensor.symmetric(shape, bits, groups, codes, scales, type);
+      case AFFINE -> GroupedTensor.affine(shape, bits, groups, codes, scales, zeros, type);
+      case OFFSET -> GroupedTensor.withOffsets(shape, bits, groups, codes, scales, offsets, type);
+    };
   }
 
   private static void requireFinite(String name, float[] scales, int across, WeightFormat format) {

@@ -13,16 +13,16 @@ import dev.bantam.compression.WeightErrors;
 import dev.bantam.tensor.Floats;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
  * Rounds every weight to the nearest code of its row or group: quantization without any data.
  *
  * <p>Zeros stay exactly zero, so a pruned matrix stays pruned; it is stored without the codes of
- * its zeros where that is smaller.
+ * its zeros where that is smaller. Codes with an offset have no zero.
  *
  * @param selector the matrices that are quantized
  * @param format bits, groups and ranges
@@ -47,6 +47,12 @@ public record RoundToNearest(TensorSelector selector, WeightFormat format) imple
 
     @Override
     public Step parse(Settings settings) {
+      if (settings.has("allocate")) {
+        final Optional<Settings> allocate = settings.mapping("allocate");
+        if (allocate.isPresent()) {
+          return MixedPrecision.read(settings, allocate.get());
+        }
+      }
       return new RoundToNearest(TensorSelector.read(settings), WeightFormat.read(settings));
     }
   }
@@ -59,29 +65,8 @@ public record RoundToNearest(TensorSelector selector, WeightFormat format) imple
   @Override
   public List<StepProblem> check(Map<String, long[]> shapes) {
     final List<StepProblem> problems = new ArrayList<>(selector.check(shapes));
-    if (format.groupSize().isPresent()) {
-      final int size = format.groupSize().getAsInt();
-      for (String name : selector.select(shapes)) {
-        final long[] shape = shapes.get(name);
-        if (shape.length == 2 && shape[1] % size != 0) {
-          problems.add(new StepProblem("group-size", leftOver(name, shape, size)));
-        }
-      }
-    }
+    problems.addAll(format.check(shapes, selector.select(shapes)));
     return problems;
-  }
-
-  private static String leftOver(String name, long[] shape, int size) {
-    return String.format(
-        Locale.ROOT,
-        "'%s' is [%d x %d], and groups of %d inputs leave %d over. Choose a size that divides %d,"
-            + " or 'row', or list the tensor under 'skip'.",
-        name,
-        shape[0],
-        shape[1],
-        size,
-        shape[1] % size,
-        shape[1]);
   }
 
   @Override

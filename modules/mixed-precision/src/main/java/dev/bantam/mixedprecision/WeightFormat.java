@@ -2,7 +2,11 @@ package dev.bantam.mixedprecision;
 
 import dev.bantam.compression.Groups;
 import dev.bantam.compression.Settings;
+import dev.bantam.compression.Step.StepProblem;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalInt;
 
@@ -22,7 +26,12 @@ public record WeightFormat(
     /** In the middle: zero is code 0. */
     SYMMETRIC,
     /** At an integer zero point, so that lopsided groups use all codes. */
-    AFFINE
+    AFFINE,
+    /**
+     * In general nowhere: the codes span the group from its smallest weight, which is stored, to
+     * its largest (Shen et al. 2020, Q-BERT). Zeros do not stay zero.
+     */
+    OFFSET
   }
 
   /** Which part of a group's range the codes cover. */
@@ -42,12 +51,20 @@ public record WeightFormat(
     static Range ofBits(int bits) {
       return bits == 8 ? MIN_MAX : MSE;
     }
+
+    /** Offsets come with the whole range only. */
+    static Range of(Scheme scheme, int bits) {
+      return scheme == Scheme.OFFSET ? MIN_MAX : ofBits(bits);
+    }
   }
 
   public WeightFormat {
     Objects.requireNonNull(scheme, "scheme");
     Objects.requireNonNull(range, "range");
     Objects.requireNonNull(scaleType, "scaleType");
+    if (scheme == Scheme.OFFSET && range == Range.MSE) {
+      throw new IllegalArgumentException("No search for the range of codes with an offset");
+    }
     if (bits < 2 || bits > 8) {
       throw new IllegalArgumentException("bits is 2..8, not " + bits);
     }
@@ -63,15 +80,59 @@ public record WeightFormat(
   }
 
   static WeightFormat read(Settings settings) {
-    final int bits = settings.integer("bits", 2, 8, null);
-    final WeightFormat defaults =
-        of(bits, settings.integerOr("row", "group-size", 1, Integer.MAX_VALUE));
+    return readBeside(settings, settings.integer("bits", 2, 8, null));
+  }
+
+  /** Reads all but {@code bits}, whose default range is that of a width. */
+  static WeightFormat readBeside(Settings settings, int bits) {
+    final OptionalInt groupSize = settings.integerOr("row", "group-size", 1, Integer.MAX_VALUE);
+    final WeightFormat defaults = of(bits, groupSize);
+    final Scheme scheme = settings.choice("scheme", Scheme.class, defaults.scheme);
+    final Range only = Range.of(scheme, bits);
+    final Range range = settings.choice("range", Range.class, only);
+    if (scheme == Scheme.OFFSET && range != only) {
+      settings.problem(
+          "range", "there is no search for codes with an offset. Write 'min-max', or delete it.");
+    }
     return new WeightFormat(
         bits,
-        defaults.groupSize,
-        settings.choice("scheme", Scheme.class, defaults.scheme),
-        settings.choice("range", Range.class, defaults.range),
+        groupSize,
+        scheme,
+        scheme == Scheme.OFFSET ? only : range,
         settings.choice("scale-type", ScaleType.class, defaults.scaleType));
+  }
+
+  /** The same with another width, the range included. */
+  WeightFormat withBits(int width) {
+    return new WeightFormat(width, groupSize, scheme, range, scaleType);
+  }
+
+  /** Matrices that the groups do not divide. */
+  List<StepProblem> check(Map<String, long[]> shapes, List<String> names) {
+    final List<StepProblem> problems = new ArrayList<>();
+    if (groupSize.isPresent()) {
+      final int size = groupSize.getAsInt();
+      for (String name : names) {
+        final long[] shape = shapes.get(name);
+        if (shape.length == 2 && shape[1] % size != 0) {
+          problems.add(new StepProblem("group-size", leftOver(name, shape, size)));
+        }
+      }
+    }
+    return problems;
+  }
+
+  private static String leftOver(String name, long[] shape, int size) {
+    return String.format(
+        Locale.ROOT,
+        "'%s' is [%d x %d], and groups of %d inputs leave %d over. Choose a size that divides %d,"
+            + " or 'row', or list the tensor under 'skip'.",
+        name,
+        shape[0],
+        shape[1],
+        size,
+        shape[1] % size,
+        shape[1]);
   }
 
   /** The groups of a matrix; the group size must divide its columns. */
@@ -83,8 +144,9 @@ public record WeightFormat(
   long storedBytes(long rows, long columns) {
     final long groups = rows * (columns / groupSize.orElse(Math.toIntExact(columns)));
     final long zeroPoints = scheme == Scheme.AFFINE ? (groups * bits + 7) / 8 : 0;
+    final int numbers = scheme == Scheme.OFFSET ? 2 : 1;
     return rows * ((columns * bits + 7) / 8)
-        + groups * (scaleType.stored().bits() / 8)
+        + groups * numbers * (scaleType.stored().bits() / 8)
         + zeroPoints;
   }
 
@@ -92,16 +154,32 @@ public record WeightFormat(
   String describe() {
     final int top = (1 << (bits - 1)) - 1;
     final boolean restricted = scheme == Scheme.SYMMETRIC && range == Range.MIN_MAX;
+    final boolean offset = scheme == Scheme.OFFSET;
     return String.format(
         Locale.ROOT,
         "%d bit, %s, %s %d..%d, %s range, %s scales",
         bits,
-        groupSize.isPresent() ? "groups of " + groupSize.getAsInt() : "rows",
+        groupsInWords(),
         word(scheme),
-        restricted ? -top : -top - 1,
-        top,
+        offset ? 0 : restricted ? -top : -top - 1,
+        offset ? 2 * top + 1 : top,
         word(range),
         word(scaleType));
+  }
+
+  /** All but the width. */
+  String describeGroups() {
+    return String.format(
+        Locale.ROOT,
+        "%s, %s, %s range, %s scales",
+        groupsInWords(),
+        word(scheme),
+        word(range),
+        word(scaleType));
+  }
+
+  private String groupsInWords() {
+    return groupSize.isPresent() ? "groups of " + groupSize.getAsInt() : "rows";
   }
 
   private static String word(Enum<?> constant) {

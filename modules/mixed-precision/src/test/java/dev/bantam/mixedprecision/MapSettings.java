@@ -2,6 +2,7 @@ package dev.bantam.mixedprecision;
 
 import dev.bantam.compression.Settings;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -12,6 +13,7 @@ import java.util.OptionalInt;
 final class MapSettings implements Settings {
   private final Map<String, Object> values;
   final List<String> problems = new ArrayList<>();
+  final Map<String, MapSettings> mappings = new LinkedHashMap<>();
 
   MapSettings(Map<String, Object> values) {
     this.values = values;
@@ -68,6 +70,12 @@ final class MapSettings implements Settings {
     return (List<String>) value(key, fallback, List.of());
   }
 
+  @Override
+  @SuppressWarnings("unchecked") // a test writes lists of numbers
+  public List<Integer> wholeNumbers(String key, int min, int max, List<Integer> fallback) {
+    return (List<Integer>) value(key, fallback, List.of(min));
+  }
+
   private Object value(String key, Object fallback, Object harmless) {
     final Object value = values.getOrDefault(key, fallback);
     if (value == null) {
@@ -78,8 +86,15 @@ final class MapSettings implements Settings {
   }
 
   @Override
+  @SuppressWarnings("unchecked") // a test writes maps of settings
   public Optional<Settings> mapping(String key) {
-    return Optional.empty();
+    final Map<String, Object> nested = (Map<String, Object>) values.get(key);
+    if (nested == null) {
+      return Optional.empty();
+    }
+    final MapSettings settings = new MapSettings(nested);
+    mappings.put(key, settings);
+    return Optional.of(settings);
   }
 
   @Override

@@ -14,11 +14,7 @@ import dev.bantam.data.LabelledBatch;
 import dev.bantam.model.Batch;
 import dev.bantam.model.Model;
 import dev.bantam.pruning.Surgeon.UpdateRule;
-import dev.bantam.tensor.Floats;
-import dev.bantam.tensor.Hashes;
 import dev.bantam.training.TaskLoss;
-import java.nio.ByteBuffer;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -373,25 +369,9 @@ record Obert(
 
     /** Everything that the sums depend on beside the training rows. */
     private String key() {
-      final MessageDigest digest = Hashes.sha256();
-      final ByteBuffer bytes = ByteBuffer.allocate(1 << 16);
-      final float[] tile = new float[bytes.capacity() / Float.BYTES];
-      state
-          .weights()
-          .values()
-          .forEach(
-              tensor -> {
-                final Floats values = Floats.of(tensor);
-                for (int from = 0; from < values.length(); from += tile.length) {
-                  final int n = Math.min(tile.length, values.length() - from);
-                  values.read(from, tile, 0, n);
-                  bytes.clear().asFloatBuffer().put(tile, 0, n);
-                  digest.update(bytes.array(), 0, n * Float.BYTES);
-                }
-              });
       return String.join(
           " ",
-          Hashes.hex(digest),
+          state.weightsHash(),
           Integer.toString(gradients),
           Integer.toString(batch),
           Integer.toString(block),

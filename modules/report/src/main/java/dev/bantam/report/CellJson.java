@@ -82,6 +82,8 @@ final class CellJson {
       entry.put("relative_error", tensor.relativeError());
       tensor.bits().ifPresent(bits -> entry.put("bits", bits));
       tensor.predictedLoss().ifPresent(loss -> entry.put("predicted_loss", loss));
+      tensor.sensitivity().ifPresent(value -> entry.put("sensitivity", value));
+      tensor.sensitivityError().ifPresent(error -> entry.put("sensitivity_error", error));
     }
     if (!step.events().isEmpty()) {
       final ArrayNode events = json.putArray("events");
@@ -175,6 +177,8 @@ final class CellJson {
         json.whole("stored_bytes"),
         json.number("relative_error"),
         json.optionalInteger("bits"),
-        json.optionalNumber("predicted_loss"));
+        json.optionalNumber("predicted_loss"),
+        json.optionalNumber("sensitivity"),
+        json.optionalNumber("sensitivity_error"));
   }
 }

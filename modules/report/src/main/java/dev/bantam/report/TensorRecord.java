@@ -15,6 +15,8 @@ import java.util.OptionalInt;
  *     finite, 0 or more
  * @param bits bits a stored value, if the step chose them
  * @param predictedLoss increase of the task loss that the step predicted, if it predicts one
+ * @param sensitivity what the step measured of the loss for this tensor, if it did
+ * @param sensitivityError standard error of {@code sensitivity}
  */
 public record TensorRecord(
     String name,
@@ -23,12 +25,16 @@ public record TensorRecord(
     long storedBytes,
     double relativeError,
     OptionalInt bits,
-    OptionalDouble predictedLoss) {
+    OptionalDouble predictedLoss,
+    OptionalDouble sensitivity,
+    OptionalDouble sensitivityError) {
   public TensorRecord {
     CellId.requireText("name", name);
     Objects.requireNonNull(treatment, "treatment");
     Objects.requireNonNull(bits, "bits");
     Objects.requireNonNull(predictedLoss, "predictedLoss");
+    Objects.requireNonNull(sensitivity, "sensitivity");
+    Objects.requireNonNull(sensitivityError, "sensitivityError");
     if (!(sparsity >= 0 && sparsity <= 1)) {
       throw new IllegalArgumentException("sparsity of " + name + " is " + sparsity);
     }
@@ -38,6 +44,27 @@ public record TensorRecord(
     if (!(relativeError >= 0 && Double.isFinite(relativeError))) {
       throw new IllegalArgumentException("relative_error of " + name + " is " + relativeError);
     }
+  }
+
+  /** Without a measured sensitivity. */
+  public TensorRecord(
+      String name,
+      String treatment,
+      double sparsity,
+      long storedBytes,
+      double relativeError,
+      OptionalInt bits,
+      OptionalDouble predictedLoss) {
+    this(
+        name,
+        treatment,
+        sparsity,
+        storedBytes,
+        relativeError,
+        bits,
+        predictedLoss,
+        OptionalDouble.empty(),
+        OptionalDouble.empty());
   }
 
   /** Without a prediction. */

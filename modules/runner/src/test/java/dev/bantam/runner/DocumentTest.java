@@ -110,6 +110,10 @@ class DocumentTest {
               - {name: dense}
               - {name: other, finetune: {epochs: 2}}
               - {name: both, start: other, steps: [{prune: {schedule: {to: 0.5}, train: {}}}, {quantize: {bits: 4}}]}
+              - {name: hessian, steps: [{quantize: {allocate: {average: 3}}}]}
+              - {name: fisher, steps: [{quantize: {allocate: {average: 3, sensitivity: fisher-trace}}}]}
+              - {name: qbert, steps: [{quantize: {allocate: {average: 3, sensitivity: q-bert}}}]}
+              - {name: random, steps: [{quantize: {allocate: {average: 3, sensitivity: random}}}]}
               - {name: merged, merge: {method: ties, inputs: [a, c]}}
             evaluate: {latency: {}}
             export: [safetensors]
@@ -143,7 +147,10 @@ class DocumentTest {
                         "[{name: dense}]",
                         "[{name: dense}, {name: a, steps: [{prune: {sparsity: 0.5}},"
                             + " {prune: {method: obert, sparsity: 0.5}}, {prune: {schedule: {to:"
-                            + " 0.8}, train: {}}}, {quantize: {bits: 8}}]}]"))),
+                            + " 0.8}, train: {}}}, {quantize: {bits: 8}}, {quantize: {allocate:"
+                            + " {average: 3}}}, {quantize: {allocate: {average: 3, sensitivity:"
+                            + " fisher-trace}}}, {quantize: {allocate: {average: 3, sensitivity:"
+                            + " random}}}]}]"))),
             StandardCharsets.UTF_8);
     int compared = 0;
     for (String row : document().lines().filter(l -> l.startsWith("| `")).toList()) {

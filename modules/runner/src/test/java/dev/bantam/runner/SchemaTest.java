@@ -163,6 +163,13 @@ class SchemaTest {
         "variants: [{name: dense}, {name: a, steps: [{quantize: {bits: 8, group-size: 0}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{quantize: {bits: 8, group_size: 8}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{quantise: {bits: 8}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{quantize: {allocate: {}}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{quantize: {bits: 4, allocate: {average:"
+            + " 2.5}}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{quantize: {allocate: {bits: [2], average:"
+            + " 2}}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{quantize: {allocate: {average: 2.5,"
+            + " sensitivity: trace}}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{quantize: {bits: 8}, prune: {sparsity:"
             + " 0}}]}]",
         "variants: [{name: dense}, {name: 'a-{b}', grid: {b: []}, steps: [{quantize: {bits:"

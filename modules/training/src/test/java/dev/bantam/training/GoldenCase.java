@@ -18,9 +18,9 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** A golden case with a reader of its own, so that it shares no code with what it tests. */
-final class GoldenCase {
-  final String name;
-  final JsonNode description;
+public final class GoldenCase {
+  public final String name;
+  public final JsonNode description;
   private final JsonNode header;
   private final ByteBuffer data;
 
@@ -45,7 +45,12 @@ final class GoldenCase {
 
   /** All training cases whose folder's name starts with {@code prefix}; never none. */
   static Stream<GoldenCase> named(String prefix) {
-    final URL url = GoldenCase.class.getResource("/training");
+    return named("training", prefix);
+  }
+
+  /** All cases of an area whose folder's name starts with {@code prefix}; never none. */
+  public static Stream<GoldenCase> named(String area, String prefix) {
+    final URL url = GoldenCase.class.getResource("/" + area);
     assertTrue(url != null, "no golden cases");
     try (Stream<Path> folders = Files.list(Path.of(url.toURI()))) {
       final List<Path> found =
@@ -61,15 +66,15 @@ final class GoldenCase {
     }
   }
 
-  JsonNode parameter(String key) {
+  public JsonNode parameter(String key) {
     return description.path("parameters").path(key);
   }
 
-  boolean has(String tensor) {
+  public boolean has(String tensor) {
     return header.has(tensor);
   }
 
-  List<String> tensors() {
+  public List<String> tensors() {
     final List<String> names = new ArrayList<>();
     header.fieldNames().forEachRemaining(names::add);
     names.remove("__metadata__");
@@ -77,7 +82,7 @@ final class GoldenCase {
     return names;
   }
 
-  int[] shape(String tensor) {
+  public int[] shape(String tensor) {
     final JsonNode shape = header.path(tensor).path("shape");
     final int[] dimensions = new int[shape.size()];
     for (int i = 0; i < dimensions.length; i++) {
@@ -86,13 +91,13 @@ final class GoldenCase {
     return dimensions;
   }
 
-  double[] numbers(String tensor) {
+  public double[] numbers(String tensor) {
     final JsonNode entry = header.path(tensor);
     assertTrue(entry.isObject(), "no tensor " + tensor);
     final int from = entry.path("data_offsets").get(0).intValue();
     final int to = entry.path("data_offsets").get(1).intValue();
     final String type = entry.path("dtype").textValue();
-    final int size = "F64".equals(type) || "I64".equals(type) ? 8 : 4;
+    final int size = "I8".equals(type) ? 1 : "F64".equals(type) || "I64".equals(type) ? 8 : 4;
     final double[] values = new double[(to - from) / size];
     for (int i = 0; i < values.length; i++) {
       final int at = from + i * size;
@@ -102,13 +107,14 @@ final class GoldenCase {
             case "I64" -> data.getLong(at);
             case "F32" -> data.getFloat(at);
             case "I32" -> data.getInt(at);
+            case "I8" -> data.get(at);
             default -> throw new AssertionError(type);
           };
     }
     return values;
   }
 
-  float[] floats(String tensor) {
+  public float[] floats(String tensor) {
     final double[] values = numbers(tensor);
     final float[] rounded = new float[values.length];
     for (int i = 0; i < values.length; i++) {
@@ -117,7 +123,7 @@ final class GoldenCase {
     return rounded;
   }
 
-  int[] integers(String tensor) {
+  public int[] integers(String tensor) {
     final double[] values = numbers(tensor);
     final int[] whole = new int[values.length];
     for (int i = 0; i < values.length; i++) {
@@ -127,12 +133,12 @@ final class GoldenCase {
   }
 
   /** Compares a tensor with the tolerance that the case states for it. */
-  void check(String what, double... got) {
+  public void check(String what, double... got) {
     check(what, numbers(what), got);
   }
 
   /** Compares with the tolerance that the case states for {@code what}. */
-  void check(String what, double[] expected, double[] got) {
+  public void check(String what, double[] expected, double[] got) {
     assertEquals(expected.length, got.length, what + ": length");
     assertTrue(expected.length > 0, what + " is empty");
     final double abs = tolerance(what, "abs");
@@ -146,7 +152,7 @@ final class GoldenCase {
     }
   }
 
-  void check(String what, float[] got) {
+  public void check(String what, float[] got) {
     check(what, widen(got));
   }
 

@@ -344,6 +344,17 @@ final class YamlSettings implements Settings {
   }
 
   @Override
+  public List<Integer> wholeNumbers(String key, int min, int max, List<Integer> fallback) {
+    if (orMissing(key, fallback, key + ": [" + min + "]").isEmpty() && fallback == null) {
+      return List.of(min);
+    }
+    final List<Integer> harmless = fallback == null ? List.of(min) : fallback;
+    return integers(key, min, max, harmless.stream().map(Integer::longValue).toList()).stream()
+        .map(Math::toIntExact)
+        .toList();
+  }
+
+  @Override
   public Optional<Settings> mapping(String key) {
     return value(key).flatMap(v -> child(key, v)).map(Settings.class::cast);
   }

@@ -32,6 +32,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -127,7 +128,9 @@ final class Records {
                               t.storedBytes(),
                               t.relativeError(),
                               t.bits(),
-                              t.predictedLoss()))
+                              t.predictedLoss(),
+                              optional(t.sensitivity().map(StepLog.Sensitivity::value)),
+                              optional(t.sensitivity().map(StepLog.Sensitivity::standardError))))
                   .toList(),
               log.events().stream()
                   .map(
@@ -141,6 +144,10 @@ final class Records {
                   .toList()));
     }
     return records;
+  }
+
+  private static OptionalDouble optional(Optional<Double> value) {
+    return value.isPresent() ? OptionalDouble.of(value.get()) : OptionalDouble.empty();
   }
 
   /**

@@ -1,0 +1,313 @@
+package dev.bantam.mixedprecision;
+
+import dev.bantam.compression.CompressedTensor;
+import dev.bantam.compression.CompressedTensors;
+import dev.bantam.compression.CompressionState;
+import dev.bantam.compression.GroupedTensor;
+import dev.bantam.compression.Settings;
+import dev.bantam.compression.Step;
+import dev.bantam.compression.StepLog;
+import dev.bantam.compression.StepResources;
+import dev.bantam.compression.TensorSelector;
+import dev.bantam.compression.WeightErrors;
+import dev.bantam.data.LabelledBatch;
+import dev.bantam.mixedprecision.BitAllocation.Option;
+import dev.bantam.model.Batch;
+import dev.bantam.model.Model;
+import dev.bantam.tensor.Floats;
+import dev.bantam.training.TaskLoss;
+import dev.bantam.training.hessian.Estimate;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+
+/**
+ * Rounds every weight to the nearest code of its group, with a width of its own for each matrix:
+ * the widths are those of least predicted harm within a budget of bits.
+ *
+ * <p>The harm of a width b for matrix i is, in the default, {@code mean(lambda(H_ii)) |Q_b(W_i) -
+ * W_i|^2} (HAWQ-V2, Dong et al. 2020), and half of it the predicted increase of the task loss; a
+ * mean eigenvalue below zero counts as zero. Q_b is exactly what is stored. With Q-BERT's measure
+ * (Shen et al. 2020) it is {@code Omega 4^-b} for a layer, so that layers are served in the order
+ * of Omega, as there.
+ *
+ * @param selector the matrices
+ * @param choice how widths are chosen
+ * @param format all but the width
+ */
+record MixedPrecision(TensorSelector selector, WidthChoice choice, WeightFormat format)
+    implements Step {
+  MixedPrecision {
+    Objects.requireNonNull(selector, "selector");
+    Objects.requireNonNull(choice, "choice");
+    Objects.requireNonNull(format, "format");
+  }
+
+  /** Reads what stands beside {@code allocate}, too. */
+  static MixedPrecision read(Settings settings, Settings allocate) {
+    final TensorSelector selector = TensorSelector.read(settings);
+    final WidthChoice choice = WidthChoice.read(allocate);
+    if (settings.has("bits")) {
+      settings.problem("bits", "'allocate' chooses them. Delete one of the two.");
+    }
+    final int lowest = choice.bits().isEmpty() ? 2 : choice.bits().get(0); // none was reported
+    return new MixedPrecision(selector, choice, WeightFormat.readBeside(settings, lowest));
+  }
+
+  @Override
+  public List<StepProblem> check(Map<String, long[]> shapes) {
+    final List<StepProblem> problems = new ArrayList<>(selector.check(shapes));
+    problems.addAll(format.check(shapes, selector.select(shapes)));
+    return problems;
+  }
+
+  @Override
+  public boolean needsLabels() {
+    return choice.sensitivity().needsLabels();
+  }
+
+  @Override
+  public List<Forecast> forecast(Map<String, long[]> shapes, Map<String, Forecast> before) {
+    final List<Forecast> forecasts = new ArrayList<>();
+    for (String name : selector.select(shapes)) {
+      final long[] shape = shapes.get(name);
+      final int low = (int) Math.floor(choice.average());
+      final int high = (int) Math.ceil(choice.average());
+      final long least = format.withBits(low).storedBytes(shape[0], shape[1]);
+      final long most = format.withBits(high).storedBytes(shape[0], shape[1]);
+      forecasts.add(
+          new Forecast(
+              name,
+              choice.describe() + ", " + format.describeGroups(),
+              Math.round(least + (choice.average() - low) * (most - least))));
+    }
+    return forecasts;
+  }
+
+  @Override
+  public Cost cost(Map<String, long[]> shapes) {
+    return choice.evidence().cost(shapes, selector.select(shapes));
+  }
+
+  @Override
+  public Smoke smoke() {
+    final WidthChoice cheaper = choice.smoke();
+    final Map<String, Integer> settings = new LinkedHashMap<>();
+    cheaper.evidence().settings().forEach((key, value) -> settings.put("allocate." + key, value));
+    return new Smoke(new MixedPrecision(selector, cheaper, format), settings);
+  }
+
+  @Override
+  public StepLog apply(CompressionState state) {
+    final List<String> names = selector.select(state.shapes());
+    names.forEach(state::finiteWeight); // refused before hours of work
+    final Map<String, Estimate> curvature = curvature(state, names);
+    final Map<String, List<Option>> options = options(state, names, curvature);
+    final Map<String, Integer> widths = widths(state, names, options);
+    final OptionalDouble before = loss(state);
+    final List<StepLog.Entry> entries = new ArrayList<>();
+    final Map<String, Double> predicted = new LinkedHashMap<>();
+    for (String name : names) {
+      final int o = choice.bits().indexOf(widths.get(name));
+      final OptionalDouble harm =
+          predictsLoss()
+              ? OptionalDouble.of(0.5 * options.get(name).get(o).omega())
+              : OptionalDouble.empty();
+      harm.ifPresent(loss -> predicted.put(name, loss));
+      entries.add(
+          store(state, name, widths.get(name), Optional.ofNullable(curvature.get(name)), harm));
+    }
+    return new StepLog(
+        "quantize", choice.method(), entries, events(predicted, entries, state, before));
+  }
+
+  private boolean predictsLoss() {
+    return choice.sensitivity().usesHessianTrace()
+        || choice.sensitivity() == Sensitivity.FISHER_TRACE;
+  }
+
+  /** What is measured serves every choice on the same weights. */
+  private Map<String, Estimate> curvature(CompressionState state, List<String> names) {
+    if (choice.evidence() instanceof Evidence.None) {
+      return Map.of();
+    }
+    final String key =
+        String.join(
+            " ",
+            state.weightsHash(),
+            choice.evidence().toString(),
+            Long.toString(state.seed("sample", "bit allocation")),
+            String.join(",", names));
+    return state
+        .resources()
+        .shared(Measured.class, key, () -> new Measured(choice.evidence().measure(state, names)))
+        .byName();
+  }
+
+  /** Something to share. */
+  private record Measured(Map<String, Estimate> byName) implements AutoCloseable {
+    @Override
+    public void close() {
+      // nothing but heap memory
+    }
+  }
+
+  private Map<String, List<Option>> options(
+      CompressionState state, List<String> names, Map<String, Estimate> curvature) {
+    final Map<String, List<String>> layers = Unit.LAYER.group(names);
+    final Map<String, List<Option>> options = new LinkedHashMap<>();
+    for (String name : names) {
+      final float[] weights = state.finiteWeight(name);
+      final List<Option> own = new ArrayList<>();
+      for (int bits : choice.bits()) {
+        final double omega =
+            switch (choice.sensitivity()) {
+              case RANDOM -> 0;
+              case ERROR -> squaredError(state, name, weights, bits);
+              case HESSIAN_TRACE, REVERSED, COMPLEMENT, FISHER_TRACE ->
+                  Math.max(0, curvature.get(name).mean())
+                      * squaredError(state, name, weights, bits);
+              case Q_BERT ->
+                  curvature.get(name).mean()
+                      * Math.pow(4, -bits)
+                      / layers.get(Unit.LAYER.of(name)).size();
+            };
+        own.add(new Option((long) bits * weights.length, omega));
+      }
+      options.put(name, own);
+    }
+    return options;
+  }
+
+  private double squaredError(CompressionState state, String name, float[] weights, int bits) {
+    final float[] rounded = Floats.toArray(quantize(state, name, weights, bits).dense());
+    double sum = 0;
+    for (int i = 0; i < weights.length; i++) {
+      final double d = (double) rounded[i] - weights[i];
+      sum += d * d;
+    }
+    return sum;
+  }
+
+  private GroupedTensor quantize(CompressionState state, String name, float[] weights, int bits) {
+    final long[] shape = state.shapes().get(name);
+    return MatrixQuantizer.quantize(
+        name,
+        weights,
+        Math.toIntExact(shape[0]),
+        Math.toIntExact(shape[1]),
+        format.withBits(bits),
+        state.resources().workers());
+  }
+
+  private Map<String, Integer> widths(
+      CompressionState state, List<String> names, Map<String, List<Option>> options) {
+    final Map<String, List<String>> units = choice.unit().group(names);
+    final List<List<Option>> items =
+        units.values().stream()
+            .map(members -> BitAllocation.together(members.stream().map(options::get).toList()))
+            .toList();
+    final long budget =
+        choice.budget(NominalSize.bits(state.shapes(), name -> names.contains(name) ? 1 : 0));
+    final List<Integer> choices =
+        switch (choice.sensitivity()) {
+          case RANDOM ->
+              WidthControls.random(
+                  items, budget, state.seed("draw " + choice.draw(), "bit allocation"));
+          case REVERSED -> BitAllocation.best(WidthControls.reversed(items), budget).choices();
+          case COMPLEMENT -> WidthControls.complement(BitAllocation.best(items, budget).choices());
+          case HESSIAN_TRACE, Q_BERT, FISHER_TRACE, ERROR ->
+              BitAllocation.best(items, budget).choices();
+        };
+    final Map<String, Integer> widths = new LinkedHashMap<>();
+    int unit = 0;
+    for (List<String> members : units.values()) {
+      final int width = choice.bits().get(choices.get(unit));
+      members.forEach(name -> widths.put(name, width));
+      unit++;
+    }
+    return widths;
+  }
+
+  private StepLog.Entry store(
+      CompressionState state,
+      String name,
+      int bits,
+      Optional<Estimate> curvature,
+      OptionalDouble predicted) {
+    final float[] before = state.finiteWeight(name);
+    final CompressedTensor form =
+        CompressedTensors.cheapestGrouped(quantize(state, name, before, bits));
+    state.put(name, form);
+    final float[] after = state.weight(name);
+    final boolean negative =
+        choice.sensitivity() != Sensitivity.Q_BERT
+            && curvature.filter(c -> c.mean() < 0).isPresent();
+    return new StepLog.Entry(
+        name,
+        format.withBits(bits).describe()
+            + ", stored as "
+            + form.form()
+            + "; "
+            + choice.describe()
+            + (negative ? "; negative trace counted as 0" : ""),
+        OptionalInt.of(bits),
+        WeightErrors.sparsity(after),
+        form.storedBytes(),
+        WeightErrors.relative(before, after),
+        predicted,
+        curvature.map(c -> new StepLog.Sensitivity(c.mean(), c.standardError())));
+  }
+
+  private List<StepLog.Event> events(
+      Map<String, Double> predicted,
+      List<StepLog.Entry> entries,
+      CompressionState state,
+      OptionalDouble before) {
+    if (predicted.isEmpty()) {
+      return List.of();
+    }
+    double zeros = 0;
+    double weights = 0;
+    for (StepLog.Entry entry : entries) {
+      final long n = state.weights().get(entry.name()).length();
+      zeros += entry.sparsity() * n;
+      weights += n;
+    }
+    return List.of(new StepLog.Event(1, zeros / weights, before, loss(state), predicted));
+  }
+
+  /** Mean task loss on the examples whose curvature was measured; empty if none was. */
+  @SuppressWarnings("try") // the scope is what counts, not the variable
+  private OptionalDouble loss(CompressionState state) {
+    final List<LabelledBatch> batches = choice.evidence().batches(state);
+    if (batches.isEmpty() || !predictsLoss()) {
+      return OptionalDouble.empty();
+    }
+    final StepResources resources = state.resources();
+    final Model<Batch> model = resources.model();
+    double sum = 0;
+    long examples = 0;
+    try (Model.Frozen frozen = model.freeze()) {
+      for (LabelledBatch batch : batches) {
+        final Model.Outputs outputs = model.outputs(batch.batch());
+        sum +=
+            outputs.rows()
+                * TaskLoss.of(
+                        resources.task().requireHead().kind(), batch.labels(), batch.targets())
+                    .apply(
+                        outputs.values(),
+                        outputs.rows(),
+                        outputs.columns(),
+                        new float[outputs.values().length]);
+        examples += outputs.rows();
+      }
+    }
+    return OptionalDouble.of(sum / examples);
+  }
+}
