@@ -37,6 +37,7 @@ record BertConfig(
   private static final int MAX_LAYERS = 1000;
   private static final int MAX_LABELS = 100_000;
   private static final String SEQUENCE_HEAD = "ForSequenceClassification";
+  private static final String TOKEN_HEAD = "ForTokenClassification";
 
   /** Reads a configuration; what is wrong goes to the object's problems. */
   static BertConfig read(JsonObject json) {
@@ -172,9 +173,12 @@ record BertConfig(
    * The head that a configuration beside an ONNX file describes, whatever else it lacks; empty if
    * it names no labels or is of another kind.
    */
-  static Optional<Head> sequenceHead(JsonObject json, Problems problems) {
+  static Optional<Head> head(JsonObject json, Problems problems) {
     final List<String> architectures = json.texts("architectures");
     final List<String> labels = labels(json);
+    if (!labels.isEmpty() && tokenHead(architectures)) {
+      return Optional.of(new Head(Head.Kind.TOKEN_LABEL, labels));
+    }
     return labels.isEmpty() || !sequenceHead(architectures, labels)
         ? Optional.empty()
         : Optional.of(new Head(kind(labels, json.text("problem_type"), problems), labels));
@@ -219,9 +223,13 @@ record BertConfig(
     return labels;
   }
 
-  /** Whether the file says that {@code classifier} works on the pooled vector. */
-  boolean sequenceHead() {
-    return sequenceHead(architectures, labels);
+  /** Whether the file says that {@code classifier} is a head, of pooled vectors or of tokens. */
+  boolean classifierHead() {
+    return tokenHead(architectures) || sequenceHead(architectures, labels);
+  }
+
+  private static boolean tokenHead(List<String> architectures) {
+    return architectures.stream().anyMatch(a -> a.endsWith(TOKEN_HEAD));
   }
 
   private static boolean sequenceHead(List<String> architectures, List<String> labels) {
@@ -232,12 +240,14 @@ record BertConfig(
   /** Whether the file says that it was saved with a head of another kind. */
   boolean otherHead() {
     return !architectures.isEmpty()
-        && architectures.stream().allMatch(a -> a.contains("For") && !a.endsWith(SEQUENCE_HEAD));
+        && architectures.stream()
+            .allMatch(
+                a -> a.contains("For") && !a.endsWith(SEQUENCE_HEAD) && !a.endsWith(TOKEN_HEAD));
   }
 
   /** What the outputs of the head mean; problems go to the file's. */
   Head.Kind kind(List<String> names, Problems problems) {
-    return kind(names, problemType, problems);
+    return tokenHead(architectures) ? Head.Kind.TOKEN_LABEL : kind(names, problemType, problems);
   }
 
   private static Head.Kind kind(

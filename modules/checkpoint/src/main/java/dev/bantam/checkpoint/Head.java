@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * A sequence classification head: {@code classifier.weight [C, d]} and {@code classifier.bias [C]}
- * on a pooled vector.
+ * A classification head: {@code classifier.weight [C, d]} and {@code classifier.bias [C]} on a
+ * pooled vector, or on the vector of every token.
  *
  * @param kind what the outputs mean
  * @param labels name of each output in order ({@code id2label}); one entry for regression
@@ -18,7 +18,9 @@ public record Head(Kind kind, List<String> labels) {
     /** Any subset of C classes: binary cross-entropy per output. */
     MULTI_LABEL,
     /** One number: mean squared error. */
-    REGRESSION
+    REGRESSION,
+    /** One of C classes for every token: softmax cross-entropy. */
+    TOKEN_LABEL
   }
 
   public Head {

@@ -11,6 +11,7 @@ import dev.bantam.checkpoint.Architecture.LayerShape;
 import dev.bantam.tensor.AtomicFiles;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * Writes everything of a model folder but the weights: {@code config.json}, {@code tokenizer.json},
@@ -89,6 +90,8 @@ public final class HuggingFaceFiles {
   private static void architectures(Checkpoint model, ObjectNode config) {
     if (model.head().isEmpty()) {
       config.putArray("architectures").add("BertModel");
+    } else if (model.head().get().kind() == Head.Kind.TOKEN_LABEL) {
+      config.putArray("architectures").add("BertForTokenClassification");
     } else if (model.pooling() == Pooling.POOLER) {
       config.putArray("architectures").add("BertForSequenceClassification");
     }
@@ -101,13 +104,17 @@ public final class HuggingFaceFiles {
       names.put(Integer.toString(i), head.labels().get(i));
       ids.put(head.labels().get(i), i);
     }
-    config.put(
-        "problem_type",
-        switch (head.kind()) {
-          case SINGLE_LABEL -> "single_label_classification";
-          case MULTI_LABEL -> "multi_label_classification";
-          case REGRESSION -> "regression";
-        });
+    problemType(head.kind()).ifPresent(type -> config.put("problem_type", type));
+  }
+
+  /** What the outputs of a head on the pooled vector mean; the format has no word for tokens. */
+  private static Optional<String> problemType(Head.Kind kind) {
+    return switch (kind) {
+      case SINGLE_LABEL -> Optional.of("single_label_classification");
+      case MULTI_LABEL -> Optional.of("multi_label_classification");
+      case REGRESSION -> Optional.of("regression");
+      case TOKEN_LABEL -> Optional.empty();
+    };
   }
 
   private static String activation(Architecture.Activation activation) {

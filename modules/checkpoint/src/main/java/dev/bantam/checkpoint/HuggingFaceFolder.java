@@ -19,11 +19,11 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * <p>A {@code classifier} is a head if {@code architectures} says {@code
  * ...ForSequenceClassification}, or names labels without saying anything; it stands on the pooler,
- * unless the optional key {@code bantam_pooling} says {@code mean} or {@code cls}. Heads of other
- * kinds are left out with a message. Pooling without a head comes from {@code bantam_pooling}, else
- * from sentence-transformers, else it is the mean; the longest input from {@code
- * bantam_max_length}, {@code max_seq_length}, {@code model_max_length} or the position table, in
- * that order.
+ * unless the optional key {@code bantam_pooling} says {@code mean} or {@code cls}. With {@code
+ * ...ForTokenClassification} it stands on every token. Heads of other kinds are left out with a
+ * message. Pooling without a head comes from {@code bantam_pooling}, else from
+ * sentence-transformers, else it is the mean; the longest input from {@code bantam_max_length},
+ * {@code max_seq_length}, {@code model_max_length} or the position table, in that order.
  */
 public final class HuggingFaceFolder {
   private HuggingFaceFolder() {}
@@ -197,8 +197,12 @@ public final class HuggingFaceFolder {
     private Optional<Head> head() {
       final boolean classifier = stored.containsKey("classifier.weight");
       final boolean said =
-          config.architectures().stream().anyMatch(a -> a.endsWith("ForSequenceClassification"));
-      if (!said && !(classifier && config.sequenceHead())) {
+          config.architectures().stream()
+              .anyMatch(
+                  a ->
+                      a.endsWith("ForSequenceClassification")
+                          || a.endsWith("ForTokenClassification"));
+      if (!said && !(classifier && config.classifierHead())) {
         return Optional.empty();
       }
       // without id2label and num_labels the format means two labels
@@ -211,7 +215,9 @@ public final class HuggingFaceFolder {
       if (config.pooling().isPresent()) {
         return config.pooling().get();
       }
-      return head.isPresent() ? Pooling.POOLER : sentence.pooling().orElse(Pooling.MEAN);
+      return head.filter(h -> h.kind() != Head.Kind.TOKEN_LABEL).isPresent()
+          ? Pooling.POOLER
+          : sentence.pooling().orElse(Pooling.MEAN);
     }
 
     private Architecture withPooler(Pooling pooling) {

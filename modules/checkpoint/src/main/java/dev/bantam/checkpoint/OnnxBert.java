@@ -68,6 +68,7 @@ final class OnnxBert {
   private final Set<Architecture.Activation> activations = new TreeSet<>();
   private final TreeSet<Float> epsilons = new TreeSet<>();
   private final TreeSet<String> leftOut = new TreeSet<>();
+  private boolean readsTokens;
   private String hidden = "";
   private int layers;
 
@@ -127,6 +128,18 @@ final class OnnxBert {
   /** Tensors of heads that are not read. */
   Set<String> leftOut() {
     return leftOut;
+  }
+
+  /** Whether the classifier reads the vectors of tokens and not the pooled ones. */
+  boolean readsTokens() {
+    return readsTokens;
+  }
+
+  /** Takes the classifier out of the weights, since nothing says what its outputs mean. */
+  void leaveOutClassifier() {
+    for (final String name : List.of("classifier.weight", "classifier.bias")) {
+      leftOut.add(weights.remove(name).tensor().name());
+    }
   }
 
   // embeddings
@@ -401,7 +414,10 @@ final class OnnxBert {
     for (final Linear linear : blocks.linears()) {
       final boolean eachToken = linear.input().equals(graph.source(hidden));
       if (!known.contains(linear.output())) {
-        if (eachToken) {
+        if (eachToken && named(linear, "classifier")) {
+          readsTokens = true;
+          put("classifier", linear);
+        } else if (eachToken) {
           tokenHead = true;
         } else if (named(linear, "pooler.dense")) {
           put("pooler.dense", linear);
@@ -447,7 +463,7 @@ final class OnnxBert {
                 + name
                 + "' "
                 + Arrays.toString(tensor.shape())
-                + ", which no part of a BERT with a pooler and a sequence classifier reads");
+                + ", which no part of a BERT with a pooler and a classifier reads");
       }
     }
   }

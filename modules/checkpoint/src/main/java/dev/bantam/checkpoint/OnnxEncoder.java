@@ -96,9 +96,12 @@ record OnnxEncoder(
     final Architecture architecture =
         new OnnxArchitecture(bert, problems).read(beside.heads, beside.epsilon, beside.padTokenId);
     final OnnxSettings settings = OnnxSettings.read(graph.metadata(), problems);
-    final boolean classifier = weights.containsKey("classifier.weight");
     final Optional<Head> named = settings.head().or(beside::head);
-    if (classifier && named.isEmpty()) {
+    if (bert.readsTokens() && !named.filter(OnnxEncoder::readsTokens).isPresent()) {
+      bert.leaveOutClassifier();
+    }
+    final boolean classifier = weights.containsKey("classifier.weight");
+    if (classifier && !named.filter(h -> readsTokens(h) == bert.readsTokens()).isPresent()) {
       problems.add(
           "its head 'classifier.weight' "
               + Arrays.toString(weights.get("classifier.weight").shape())
@@ -115,6 +118,10 @@ record OnnxEncoder(
     HuggingFaceFolder.checkFinite(source, parameters);
     return new OnnxEncoder(
         architecture, head, parameters, signature, settings, bert.leftOut(), graph.externalFiles());
+  }
+
+  private static boolean readsTokens(Head head) {
+    return head.kind() == Head.Kind.TOKEN_LABEL;
   }
 
   private static void refuseUnsupported(OnnxGraph graph) {

@@ -123,12 +123,12 @@ final class OnnxModel {
         json.optionalInteger("num_attention_heads", 1),
         epsilon.isNumber() ? OptionalDouble.of(epsilon.doubleValue()) : OptionalDouble.empty(),
         json.optionalInteger("pad_token_id", 0).orElse(0),
-        BertConfig.sequenceHead(json, problems));
+        BertConfig.head(json, problems));
   }
 
   private static Pooling pooling(
       Optional<Head> head, SentenceFiles sentence, OnnxSettings settings) {
-    return head.isPresent()
+    return head.filter(h -> h.kind() != Head.Kind.TOKEN_LABEL).isPresent()
         ? settings.pooling().orElse(Pooling.POOLER)
         : sentence.pooling().or(settings::pooling).orElse(Pooling.MEAN);
   }

@@ -169,16 +169,42 @@ class HuggingFaceFolderTest {
     assertEquals(
         Head.Kind.MULTI_LABEL, read(heads.resolve("multilabel")).head().orElseThrow().kind());
     final List<String> messages = new ArrayList<>();
-    for (final String other : List.of("tokcls", "qa", "mlm")) {
+    for (final String other : List.of("qa", "mlm")) {
       final Checkpoint model = HuggingFaceFolder.read(heads.resolve(other), new Recorder(messages));
       assertEquals(Optional.empty(), model.head(), other);
       assertFalse(model.parameters().containsKey("classifier.weight"));
       assertEquals(5 + 2 * 16, model.parameters().size());
     }
-    assertEquals(3, messages.size(), messages.toString());
-    assertTrue(messages.get(0).contains("classifier.weight"), messages.get(0));
-    assertTrue(messages.get(1).contains("qa_outputs.weight"), messages.get(1));
-    assertTrue(messages.get(2).contains("cls.predictions.bias"), messages.get(2));
+    assertEquals(2, messages.size(), messages.toString());
+    assertTrue(messages.get(0).contains("qa_outputs.weight"), messages.get(0));
+    assertTrue(messages.get(1).contains("cls.predictions.bias"), messages.get(1));
+  }
+
+  /** Logits of every visible token, by the definition, against those of transformers. */
+  @Test
+  void aHeadOfTokensGivesItsLogits() {
+    final Path folder = Cases.folder("encoders/bert-heads");
+    final Checkpoint model = read(folder.resolve("tokcls"));
+    final Head head = model.head().orElseThrow();
+    assertEquals(Head.Kind.TOKEN_LABEL, head.kind());
+    assertEquals(Pooling.MEAN, model.pooling());
+    try (SafetensorsFile tensors = SafetensorsFile.open(folder.resolve("tensors.safetensors"))) {
+      final INDArray expected = tensors.floats("tokcls.logits");
+      final Inputs inputs = Inputs.of(tensors);
+      final ReferenceBert bert = new ReferenceBert(model);
+      int row = 0;
+      for (int b = 0; b < inputs.ids.length; b++) {
+        for (double[] token : inputs.hidden(bert, b)) {
+          assertArrayEquals(
+              expected.getRow(row).toDoubleVector(),
+              bert.classifier(token),
+              tolerance(folder, "tokcls.logits"),
+              "token " + row);
+          row++;
+        }
+      }
+      assertEquals(expected.rows(), row);
+    }
   }
 
   /** Remembers the messages. */

@@ -22,10 +22,15 @@ public final class Batches extends AbstractList<LabelledBatch> implements Random
 
   private final List<TokenizedExample> examples;
   private final List<int[]> rows;
+  private final int[] firstOutput;
 
   private Batches(List<TokenizedExample> examples, List<int[]> rows) {
     this.examples = examples;
     this.rows = rows;
+    this.firstOutput = new int[examples.size()];
+    for (int i = 1; i < firstOutput.length; i++) {
+      firstOutput[i] = Math.addExact(firstOutput[i - 1], examples.get(i - 1).outputs());
+    }
   }
 
   /**
@@ -103,6 +108,9 @@ public final class Batches extends AbstractList<LabelledBatch> implements Random
   @Override
   public LabelledBatch get(int index) {
     final int[] of = rows(index);
+    if (examples.get(of[0]).tagged().isPresent()) {
+      return tagged(of);
+    }
     final List<Encoding> encodings = new ArrayList<>(of.length);
     final int[] labels = new int[of.length];
     final float[] targets = new float[of.length];
@@ -113,6 +121,27 @@ public final class Batches extends AbstractList<LabelledBatch> implements Random
       targets[i] = (float) e.target();
     }
     return new LabelledBatch(Batch.of(encodings), labels, targets, of);
+  }
+
+  private LabelledBatch tagged(int[] of) {
+    final List<Encoding> encodings = new ArrayList<>(of.length);
+    final List<int[]> tokens = new ArrayList<>(of.length);
+    final int outputs = Arrays.stream(of).map(row -> examples.get(row).outputs()).sum();
+    final int[] labels = new int[outputs];
+    final int[] places = new int[outputs];
+    int at = 0;
+    for (int row : of) {
+      final Tagged words = examples.get(row).tagged().orElseThrow();
+      encodings.add(examples.get(row).encoding());
+      tokens.add(words.tokens());
+      for (int i = 0; i < words.outputs(); i++, at++) {
+        labels[at] = words.tags().get(words.words()[i]);
+        places[at] = firstOutput[row] + i;
+      }
+    }
+    final float[] targets = new float[outputs];
+    Arrays.fill(targets, Float.NaN);
+    return new LabelledBatch(Batch.of(encodings, tokens), labels, targets, places);
   }
 
   /** The examples of batch {@code index}, as indices into the list that was cut; a copy. */

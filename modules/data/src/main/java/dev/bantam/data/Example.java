@@ -1,5 +1,6 @@
 package dev.bantam.data;
 
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -11,12 +12,15 @@ import java.util.Objects;
  *     regression, {@link #UNLABELLED} where there is none
  * @param target the number that a regression should give; NaN for the other kinds, so that a mix-up
  *     cannot go unseen
+ * @param tags class index of each word of the text, which single spaces separate; empty for all
+ *     kinds but tagging
  */
-public record Example(String text, String pair, int label, double target) {
+public record Example(String text, String pair, int label, double target, List<Integer> tags) {
   /** The label of an example that has neither label nor target. */
   public static final int UNLABELLED = -2;
 
   public Example {
+    tags = List.copyOf(tags);
     Objects.requireNonNull(text, "text");
     Objects.requireNonNull(pair, "pair");
     if (text.isBlank() || (!pair.isEmpty() && pair.isBlank())) {
@@ -26,6 +30,19 @@ public record Example(String text, String pair, int label, double target) {
       throw new IllegalArgumentException(
           "An example has either a label or a target, not label " + label + ", target " + target);
     }
+    if (!tags.isEmpty() && tags.size() != text.split(" ", -1).length) {
+      throw new IllegalArgumentException(tags.size() + " tags for the words of '" + text + "'");
+    }
+  }
+
+  /** An example without tags. */
+  public Example(String text, String pair, int label, double target) {
+    this(text, pair, label, target, List.of());
+  }
+
+  /** A text whose words have the tags of these numbers. */
+  public static Example tagged(List<String> words, List<Integer> tags) {
+    return new Example(String.join(" ", words), "", UNLABELLED, Double.NaN, tags);
   }
 
   /** A single text of class {@code label}, or with that set of classes. */
@@ -56,6 +73,11 @@ public record Example(String text, String pair, int label, double target) {
   /** A pair of texts without label. */
   public static Example unlabelled(String text, String pair) {
     return new Example(text, pair, UNLABELLED, Double.NaN);
+  }
+
+  /** The words of a tagged text. */
+  public List<String> words() {
+    return List.of(text.split(" ", -1));
   }
 
   /** Whether there is a second text. */

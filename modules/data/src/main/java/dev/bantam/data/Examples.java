@@ -60,8 +60,8 @@ public final class Examples {
   }
 
   /**
-   * SHA-256 of texts, labels and targets in order, for manifests and cell keys. Every text enters
-   * with its length, so that no two lists share the bytes.
+   * SHA-256 of texts, labels, targets and tags in order, for manifests and cell keys. Every text
+   * enters with its length, so that no two lists share the bytes.
    */
   public static String sha256(List<Example> examples) {
     final MessageDigest digest = Hashes.sha256();
@@ -70,6 +70,12 @@ public final class Examples {
       update(digest, e.pair());
       final ByteBuffer numbers = ByteBuffer.allocate(Integer.BYTES + Long.BYTES);
       digest.update(numbers.putInt(e.label()).putLong(Double.doubleToLongBits(e.target())).array());
+      if (!e.tags()
+          .isEmpty()) { // other examples keep the hashes that they had before there were tags
+        final ByteBuffer tags = ByteBuffer.allocate(Integer.BYTES * e.tags().size());
+        e.tags().forEach(tags::putInt);
+        digest.update(tags.array());
+      }
     }
     return HexFormat.of().formatHex(digest.digest());
   }

@@ -3,6 +3,7 @@ package dev.bantam.data;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.function.DoubleSupplier;
 
 /**
@@ -46,6 +47,52 @@ public final class Scores {
             Classification.f1MultiLabel(gold, predicted, Classification.Average.MACRO, classes),
             ""),
         new Score(Metric.ACCURACY, Classification.accuracy(gold, predicted), ""));
+  }
+
+  /**
+   * F1 of the spans that the tags of the words form, over all sentences together (a span counts if
+   * its words and its type are right), and the share of words whose tag is right.
+   *
+   * @param gold class index of each word, one array a sentence
+   * @param predicted of the same lengths
+   * @param labels the tags by class index: {@code O}, {@code B-TYPE}, {@code I-TYPE}
+   */
+  public static List<Score> tagging(List<int[]> gold, List<int[]> predicted, List<String> labels) {
+    long right = 0;
+    long both = 0;
+    long words = 0;
+    long same = 0;
+    for (int s = 0; s < gold.size(); s++) {
+      if (gold.get(s).length != predicted.get(s).length) {
+        throw new IllegalArgumentException("Sentence " + s + " has other words");
+      }
+      final Set<Spans.Span> found = Spans.of(tags(predicted.get(s), labels));
+      final Set<Spans.Span> expected = Spans.of(tags(gold.get(s), labels));
+      both += found.size() + expected.size();
+      right += expected.stream().filter(found::contains).count();
+      words += gold.get(s).length;
+      for (int w = 0; w < gold.get(s).length; w++) {
+        same += gold.get(s)[w] == predicted.get(s)[w] ? 1 : 0;
+      }
+    }
+    return List.of(
+        both == 0
+            ? new Score(Metric.SPAN_F1, 0, "neither the data nor the predictions have a span")
+            : new Score(Metric.SPAN_F1, 2.0 * right / both, ""),
+        new Score(Metric.ACCURACY, (double) same / words, ""));
+  }
+
+  /** Index of the tag of words outside of all spans. */
+  public static int outside(List<String> labels) {
+    final int outside = labels.indexOf(Spans.OUTSIDE);
+    if (outside < 0) {
+      throw new IllegalArgumentException("No tag 'O' among " + labels);
+    }
+    return outside;
+  }
+
+  private static List<String> tags(int[] classes, List<String> labels) {
+    return Arrays.stream(classes).mapToObj(labels::get).toList();
   }
 
   /** Pearson's and Spearman's correlation of predicted numbers with the gold ones. */

@@ -161,7 +161,7 @@ public final class Task {
     final int n = labels.size();
     final boolean fits =
         switch (kind) {
-          case CLASSIFICATION -> n >= 2;
+          case CLASSIFICATION, TAGGING -> n >= 2;
           case MULTI_LABEL -> n >= 1 && n <= MAX_MULTI_LABEL_CLASSES;
           case REGRESSION -> n == 1;
           case RETRIEVAL, EMBED -> n == 0;
@@ -203,6 +203,8 @@ public final class Task {
           case CLASSIFICATION -> e.label() >= 0 && e.label() < labels.size();
           case MULTI_LABEL -> e.label() >= 0 && (long) e.label() < 1L << labels.size();
           case REGRESSION -> e.label() == -1 && Double.isFinite(e.target());
+          case TAGGING ->
+              !e.tags().isEmpty() && e.tags().stream().allMatch(t -> t >= 0 && t < labels.size());
           case RETRIEVAL -> e.label() == Example.UNLABELLED && e.isPair();
           case EMBED -> e.label() == Example.UNLABELLED && !e.isPair();
         };

@@ -12,6 +12,8 @@ public enum TaskKind {
   MULTI_LABEL(Optional.of(Head.Kind.MULTI_LABEL), Metric.F1, Metric.ACCURACY),
   /** One number. */
   REGRESSION(Optional.of(Head.Kind.REGRESSION), Metric.PEARSON, Metric.SPEARMAN),
+  /** A class for each word of a text, of which spans are made. */
+  TAGGING(Optional.of(Head.Kind.TOKEN_LABEL), Metric.SPAN_F1, Metric.ACCURACY),
   /** To find the second text of a pair, given the first, among all second texts of a split. */
   RETRIEVAL(Optional.empty(), Metric.MRR, Metric.RECALL10),
   /** To give single texts the vectors that the dense model gives them. */

@@ -1,11 +1,14 @@
 package dev.bantam.data;
 
+import dev.bantam.checkpoint.AlignedEncoding;
+import dev.bantam.checkpoint.AlignedTokenizer;
 import dev.bantam.checkpoint.Encoding;
 import dev.bantam.checkpoint.Tokenizer;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -59,11 +62,58 @@ public final class Tokenized {
   }
 
   private static TokenizedExample tokenize(Tokenizer tokenizer, Example e, int maxLength) {
+    if (!e.tags().isEmpty()) {
+      return tagged(tokenizer, e, maxLength);
+    }
     final Encoding encoding =
         e.isPair()
             ? tokenizer.encodePair(e.text(), e.pair(), maxLength)
             : tokenizer.encode(e.text(), maxLength);
     return new TokenizedExample(encoding, e.label(), e.target(), StableHash.sha256(e.joined()));
+  }
+
+  private static TokenizedExample tagged(Tokenizer tokenizer, Example e, int maxLength) {
+    if (!(tokenizer instanceof AlignedTokenizer aligned)) {
+      throw BantamException.badInput(
+          "The tokenizer of the model does not say which token belongs to which word, so words cannot"
+              + " be tagged. Take a model with a tokenizer.json.");
+    }
+    final AlignedEncoding encoding = aligned.encodeAligned(e.text(), maxLength);
+    final List<Integer> tokens = new ArrayList<>();
+    final List<Integer> words = new ArrayList<>();
+    int word = 0;
+    final List<String> texts = e.words();
+    int end = texts.get(0).length();
+    int last = -1;
+    for (int t = 0; t < encoding.encoding().length(); t++) {
+      if (encoding.begin()[t] < encoding.end()[t]) { // no special token
+        while (encoding.begin()[t] >= end) {
+          word++;
+          end += 1 + texts.get(word).length();
+        }
+        if (word != last) {
+          tokens.add(t);
+          words.add(word);
+          last = word;
+        }
+      }
+    }
+    if (tokens.isEmpty()) {
+      throw BantamException.badInput(
+          "The tokenizer of the model keeps no word of the sentence '"
+              + e.text()
+              + "'. Take the sentence out of the data.");
+    }
+    return new TokenizedExample(
+        encoding.encoding(),
+        e.label(),
+        e.target(),
+        StableHash.sha256(e.joined()),
+        Optional.of(new Tagged(ints(tokens), ints(words), e.tags())));
+  }
+
+  private static int[] ints(List<Integer> values) {
+    return values.stream().mapToInt(Integer::intValue).toArray();
   }
 
   /** What the tokenizer threw, as if it had been called on this thread. */

@@ -2,11 +2,13 @@ package dev.bantam.export;
 
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Encoding;
+import dev.bantam.checkpoint.Head;
 import dev.bantam.export.onnx.OnnxInterpreter;
 import dev.bantam.export.onnx.OnnxOutput;
 import dev.bantam.export.onnx.PaddedBatch;
 import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
+import dev.bantam.model.Model.Outputs;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -50,8 +52,8 @@ public record ExportCheck(int inputs, double largest, double mean, double relati
     final Batch batch = Batch.of(texts(like));
     final boolean logits = exported.head().isPresent();
     return logits
-        ? of(exported.outputs(batch).values(), readBack.outputs(batch).values(), true)
-        : of(exported.embed(batch, true), readBack.embed(batch, true), false);
+        ? logits(exported.outputs(batch), readBack.outputs(batch))
+        : of(exported.embed(batch, true), readBack.embed(batch, true), 0);
   }
 
   /**
@@ -84,9 +86,15 @@ public record ExportCheck(int inputs, double largest, double mean, double relati
     final float[] after = file.apply(padded.inputs(like.signature()), texts.size());
     final Batch batch = Batch.of(texts);
     return switch (output) {
-      case TOKENS -> of(exported.encode(batch), padded.withoutPadding(after), false);
-      case SENTENCE -> of(exported.embed(batch, like.normalize()), after, false);
-      case LOGITS -> of(exported.outputs(batch).values(), after, true);
+      case TOKENS -> of(exported.encode(batch), padded.withoutPadding(after), 0);
+      case SENTENCE -> of(exported.embed(batch, like.normalize()), after, 0);
+      case LOGITS -> {
+        final Outputs outputs = exported.outputs(batch);
+        final boolean tokens =
+            like.head().filter(h -> h.kind() == Head.Kind.TOKEN_LABEL).isPresent();
+        yield of(
+            outputs.values(), tokens ? padded.withoutPadding(after) : after, outputs.columns());
+      }
     };
   }
 
@@ -109,12 +117,18 @@ public record ExportCheck(int inputs, double largest, double mean, double relati
     return rows;
   }
 
-  private static ExportCheck of(float[] before, float[] after, boolean logits) {
+  private static ExportCheck logits(Outputs before, Outputs after) {
+    return of(before.values(), after.values(), before.columns());
+  }
+
+  /**
+   * @param columns outputs of a head, whose largest is looked for in each row; 0 for vectors
+   */
+  private static ExportCheck of(float[] before, float[] after, int columns) {
     if (before.length != after.length) {
       throw new IllegalStateException(
           "The exported file gives " + after.length + " numbers instead of " + before.length);
     }
-    final int columns = before.length / TEXTS.size();
     double largest = 0;
     double sum = 0;
     double squares = 0;
@@ -127,7 +141,7 @@ public record ExportCheck(int inputs, double largest, double mean, double relati
       size += (double) before[i] * before[i];
     }
     int flips = 0;
-    for (int row = 0; logits && row < TEXTS.size(); row++) {
+    for (int row = 0; columns > 0 && row < before.length / columns; row++) {
       flips += best(before, row, columns) == best(after, row, columns) ? 0 : 1;
     }
     final double relative = squares == 0 ? 0 : Math.sqrt(squares / size);

@@ -67,7 +67,7 @@ public final class EncoderModel implements Model<Batch>, AutoCloseable {
     this.parameters = new LinkedHashMap<>(parameters);
     this.workers = workers;
     this.kernels = kernels;
-    this.sites = new EncoderSites(architecture, pooling);
+    this.sites = new EncoderSites(architecture, pooling, readsTokens());
     this.attachments = new Attachments(architecture.layers().size());
     this.engine = new EncoderPass(this, sites, attachments, workers, kernels);
   }
@@ -80,6 +80,11 @@ public final class EncoderModel implements Model<Batch>, AutoCloseable {
   /** The classification head, if there is one. */
   public Optional<Head> head() {
     return head;
+  }
+
+  /** Whether the head gives outputs for tokens and not for texts. */
+  boolean readsTokens() {
+    return head.filter(h -> h.kind() == Head.Kind.TOKEN_LABEL).isPresent();
   }
 
   /** How a text's vector is made. */

@@ -215,7 +215,8 @@ final class EncoderPass {
         model.pooling() == dev.bantam.checkpoint.Pooling.POOLER
             ? new Linear(POOLER, model.operator(POOLER))
             : null;
-    return new PooledHead(pass, model.pooling(), shape.hiddenSize(), model::view, pooler);
+    return new PooledHead(
+        pass, model.pooling(), model.readsTokens(), shape.hiddenSize(), model::view, pooler);
   }
 
   /** Calls the observers of the sites that the pass has come by. */
@@ -269,7 +270,7 @@ final class EncoderPass {
   Outputs outputs(Batch batch) {
     final Pass pass = pass(batch, false, false, Regularization.NONE, List.of());
     final PooledHead top = pooledHead(pass);
-    final Outputs outputs = top.classify(top.pool(encode(pass)));
+    final Outputs outputs = top.classify(top.input(encode(pass)));
     observe(pass, true);
     return outputs;
   }
@@ -288,23 +289,30 @@ final class EncoderPass {
   void linearInputs(Batch batch, Collection<String> names, InputSink sink) {
     final Pass pass = pass(batch, true, false, Regularization.NONE, List.of());
     final PooledHead top = pooledHead(pass);
-    final float[] pooled = top.pool(encode(pass));
+    final Floats hidden = encode(pass);
+    final float[] pooled = top.pool(hidden);
     observe(pass, true);
     final int d = shape.hiddenSize();
     for (String name : names) {
-      if (name.equals(POOLER) || name.equals(PooledHead.WEIGHT)) {
-        final float[] rows = name.equals(POOLER) ? top.poolerInput() : pooled;
-        if (rows == null) {
+      if (name.equals(PooledHead.WEIGHT)) {
+        final float[] rows = model.readsTokens() ? top.input(hidden) : pooled;
+        give(name, rows, rows.length / d, sink);
+      } else if (name.equals(POOLER)) {
+        if (top.poolerInput() == null) {
           throw new IllegalArgumentException("'" + POOLER + "' takes no part in this pooling");
         }
-        final Floats x = Floats.of(Floats.tensor(rows, batch.sequences(), d));
-        sink.accept(name, x, batch.sequences(), d);
-        x.close();
+        give(name, top.poolerInput(), batch.sequences(), sink);
       } else {
         final int columns = model.operator(name).inputs();
         sink.accept(name, input(pass, name), batch.tokens(), columns);
       }
     }
+  }
+
+  private void give(String name, float[] rows, int n, InputSink sink) {
+    final Floats x = Floats.of(Floats.tensor(rows, n, shape.hiddenSize()));
+    sink.accept(name, x, n, shape.hiddenSize());
+    x.close();
   }
 
   /** What the matrix of an encoder layer saw in a pass that keeps its activations. */
@@ -339,7 +347,7 @@ final class EncoderPass {
     final Pass pass = pass(batch, true, true, regularization, wanted);
     final Floats hidden = encode(pass);
     final PooledHead top = pooledHead(pass);
-    final float[] pooled = top.pool(hidden);
+    final float[] pooled = top.input(hidden);
     gradients.to(sink);
     double value = 0;
     float[] dPooled = new float[pooled.length];

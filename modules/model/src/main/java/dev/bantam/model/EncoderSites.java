@@ -15,7 +15,7 @@ final class EncoderSites {
   private final Architecture architecture;
   private final Map<String, Site> byName = new LinkedHashMap<>();
 
-  EncoderSites(Architecture architecture, Pooling pooling) {
+  EncoderSites(Architecture architecture, Pooling pooling, boolean readsTokens) {
     this.architecture = architecture;
     add(Site.of(Kind.EMBEDDINGS_WORD));
     add(Site.of(Kind.EMBEDDINGS_OUTPUT));
@@ -23,6 +23,9 @@ final class EncoderSites {
       for (Kind kind : Kind.OF_LAYER) {
         add(new Site(i, kind));
       }
+    }
+    if (readsTokens) {
+      return; // a pass ends at the last layer
     }
     if (pooling == Pooling.POOLER) {
       add(Site.of(Kind.POOLER_INPUT));

@@ -9,8 +9,9 @@ import java.util.List;
 import java.util.function.Function;
 
 /**
- * From token vectors to one vector a text, and from there to the classifier's outputs; with the
- * backward of both. Small beside the encoder, so it runs on one thread, in double.
+ * From token vectors to one vector a text, or to those of the tokens that a head of tokens reads,
+ * and from there to the classifier's outputs; with the backward of both. Small beside the encoder,
+ * so it runs on one thread, in double.
  */
 final class PooledHead {
   static final String WEIGHT = "classifier.weight";
@@ -21,6 +22,7 @@ final class PooledHead {
 
   private final Pass pass;
   private final Pooling pooling;
+  private final boolean perToken;
   private final int d;
   private final Function<String, Floats> parameters;
   private final LayerWeights.Linear pooler;
@@ -30,16 +32,19 @@ final class PooledHead {
   private float[] clean;
 
   /**
+   * @param perToken whether the head reads tokens and not the pooled vectors
    * @param pooler the matrix of the pooler, or null where the pooling has none
    */
   PooledHead(
       Pass pass,
       Pooling pooling,
+      boolean perToken,
       int d,
       Function<String, Floats> parameters,
       LayerWeights.Linear pooler) {
     this.pass = pass;
     this.pooling = pooling;
+    this.perToken = perToken;
     this.d = d;
     this.parameters = parameters;
     this.pooler = pooler;
@@ -52,6 +57,24 @@ final class PooledHead {
     final float[] values = new float[live.length()];
     live.read(0, values, 0, values.length);
     return values;
+  }
+
+  /** Number of vectors that the head reads. */
+  int rows() {
+    return perToken ? pass.batch().read().length : pass.batch().sequences();
+  }
+
+  /** What the head reads, [rows, d], before any dropout. */
+  float[] input(Floats hidden) {
+    if (!perToken) {
+      return pool(hidden);
+    }
+    final int[] read = pass.batch().read();
+    final float[] vectors = new float[read.length * d];
+    for (int r = 0; r < read.length; r++) {
+      hidden.read(read[r] * d, vectors, r * d, d);
+    }
+    return vectors;
   }
 
   /** One vector a sequence, [sequences, d], before any dropout. */
@@ -117,24 +140,24 @@ final class PooledHead {
     return values;
   }
 
-  /** {@code logits = dropout(pooled) W^T + b}; drops {@code pooled} in place. */
-  Model.Outputs classify(float[] pooled) {
-    dropout(pooled);
-    final int sequences = pass.batch().sequences();
+  /** {@code logits = dropout(x) W^T + b}; drops {@code x}, the {@link #input}, in place. */
+  Model.Outputs classify(float[] x) {
+    dropout(x);
+    final int rows = rows();
     final float[] weight = read(WEIGHT);
     final float[] bias = read(BIAS);
     final int classes = bias.length;
-    final float[] logits = new float[sequences * classes];
-    for (int s = 0; s < sequences; s++) {
+    final float[] logits = new float[rows * classes];
+    for (int r = 0; r < rows; r++) {
       for (int c = 0; c < classes; c++) {
         double sum = bias[c];
         for (int i = 0; i < d; i++) {
-          sum += (double) pooled[s * d + i] * weight[c * d + i];
+          sum += (double) x[r * d + i] * weight[c * d + i];
         }
-        logits[s * classes + c] = (float) sum;
+        logits[r * classes + c] = (float) sum;
       }
     }
-    return new Model.Outputs(logits, sequences, classes);
+    return new Model.Outputs(logits, rows, classes);
   }
 
   private void dropout(float[] values) {
@@ -149,16 +172,16 @@ final class PooledHead {
    *
    * @param gradient derivative with respect to the logits
    * @param dropped the classifier's input as {@link #classify} left it
-   * @return derivative with respect to the pooled vectors, [sequences, d]
+   * @return derivative with respect to the {@link #input}, [rows, d]
    */
   float[] classifierBackward(float[] gradient, float[] dropped, GradientStore gradients) {
-    final int sequences = pass.batch().sequences();
+    final int rows = rows();
     final float[] weight = read(WEIGHT);
     final int classes = weight.length / d;
-    gradients.vector(WEIGHT, () -> outerSum(gradient, dropped, sequences, classes));
-    gradients.vector(BIAS, () -> columnSum(gradient, sequences, classes));
-    final float[] dPooled = new float[sequences * d];
-    for (int s = 0; s < sequences; s++) {
+    gradients.vector(WEIGHT, () -> outerSum(gradient, dropped, rows, classes));
+    gradients.vector(BIAS, () -> columnSum(gradient, rows, classes));
+    final float[] dPooled = new float[rows * d];
+    for (int s = 0; s < rows; s++) {
       for (int i = 0; i < d; i++) {
         double sum = 0;
         for (int c = 0; c < classes; c++) {
@@ -174,9 +197,13 @@ final class PooledHead {
   /**
    * Gradients of the pooler, and the gradient of the last hidden states into {@code stream}.
    *
-   * @param dPooled derivative with respect to the pooled vectors; changed
+   * @param dPooled derivative with respect to the {@link #input}; changed
    */
   void backward(float[] dPooled, Floats stream, GradientStore gradients) {
+    if (perToken) {
+      scatter(dPooled, stream);
+      return;
+    }
     final int sequences = pass.batch().sequences();
     final Scratch scratch = pass.scratch()[0];
     if (atPooled != null) {
@@ -256,6 +283,20 @@ final class PooledHead {
       sum[c] = (float) total;
     }
     return sum;
+  }
+
+  private void scatter(float[] gradient, Floats stream) {
+    final int[] read = pass.batch().read();
+    final float[] none = new float[d];
+    int r = 0;
+    for (int token = 0; token < pass.batch().tokens(); token++) {
+      if (r < read.length && read[r] == token) {
+        stream.write(token * d, gradient, r * d, d);
+        r++;
+      } else {
+        stream.write(token * d, none, 0, d);
+      }
+    }
   }
 
   private void spread(float[] dPooled, Floats stream) {

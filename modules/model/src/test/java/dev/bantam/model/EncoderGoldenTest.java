@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -131,6 +132,51 @@ class EncoderGoldenTest {
       }
     }
     assertEquals(3, compared);
+  }
+
+  static Stream<String> tokenLogits() {
+    return GoldenCases.all("encoders", c -> c.hasBert("tokcls"));
+  }
+
+  /** Every visible token, and some of them, which must give the same numbers. */
+  @ParameterizedTest
+  @MethodSource
+  void tokenLogits(String name) {
+    final GoldenCase golden = new GoldenCase(name);
+    final Checkpoint checkpoint = golden.checkpoint("tokcls");
+    final int classes = golden.shape("tokcls.logits")[1];
+    final Optional<Head> head =
+        Optional.of(
+            new Head(
+                Head.Kind.TOKEN_LABEL,
+                IntStream.range(0, classes).mapToObj(c -> "c" + c).toList()));
+    final Batch batch = golden.batch();
+    final EncoderModel model = GoldenCase.model(checkpoint, head, Pooling.MEAN, WORKERS);
+    final Model.Outputs outputs = model.outputs(batch);
+    assertEquals(batch.tokens(), outputs.rows());
+    golden.check("tokcls.logits", golden.numbers("tokcls.logits"), outputs.values(), name);
+    final double[] padded = golden.numbers("tokcls.labels");
+    final double[] mask = golden.numbers("attention_mask");
+    final double[] labels =
+        IntStream.range(0, mask.length)
+            .filter(i -> mask[i] != 0)
+            .mapToDouble(i -> padded[i])
+            .toArray();
+    final int[] read = IntStream.range(0, labels.length).filter(t -> t % 3 == 1).toArray();
+    final Batch some =
+        new Batch(batch.ids(), batch.typeIds(), batch.positions(), batch.offsets(), read);
+    final float[] values = model.outputs(some).values();
+    for (int r = 0; r < read.length; r++) {
+      for (int c = 0; c < classes; c++) {
+        assertEquals(outputs.values()[read[r] * classes + c], values[r * classes + c]);
+      }
+    }
+    assertTrue(Arrays.stream(labels).allMatch(label -> label >= 0), "a token without a label");
+    final double loss =
+        GradientGoldenTest.loss(Head.Kind.TOKEN_LABEL, labels)
+            .apply(outputs.values(), labels.length, classes, new float[outputs.values().length]);
+    golden.check(
+        "tokcls.loss", golden.numbers("tokcls.loss"), new float[] {(float) loss}, name + " loss");
   }
 
   private static void headLogits(GoldenCase golden, String head) {

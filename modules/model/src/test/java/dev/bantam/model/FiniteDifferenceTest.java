@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bantam.checkpoint.Architecture.Activation;
+import dev.bantam.checkpoint.Head;
 import dev.bantam.checkpoint.Pooling;
 import dev.bantam.model.Model.Regularization;
 import dev.bantam.tensor.Floats;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -47,6 +49,33 @@ class FiniteDifferenceTest {
   void plainEncoder(Activation activation, Pooling pooling, float dropout) {
     final EncoderModel model = TinyEncoder.model(activation, pooling, 3, WORKERS);
     check(model, List.of(), new Regularization(dropout, 11), 39);
+  }
+
+  /** A head that reads some tokens, with everything attached; there is no pooled site then. */
+  @ParameterizedTest
+  @ValueSource(floats = {0, 0.2f})
+  void headOfTokens(float dropout) {
+    final EncoderModel model =
+        TinyEncoder.model(Activation.GELU_ERF, Pooling.MEAN, 3, WORKERS)
+            .withHead(
+                new Head(Head.Kind.TOKEN_LABEL, List.of("a", "b", "c")),
+                Pooling.MEAN,
+                TinyEncoder.model(Activation.GELU_ERF, Pooling.MEAN, 6, WORKERS)
+                    .parameters()
+                    .get("classifier.weight"),
+                TinyEncoder.model(Activation.GELU_ERF, Pooling.MEAN, 6, WORKERS)
+                    .parameters()
+                    .get("classifier.bias"));
+    assertTrue(model.sites().stream().noneMatch(site -> site.kind().perSequence()));
+    SampleAttachments.everywhere(model);
+    final List<LossTerm> terms =
+        model.sites().stream().map(site -> TinyEncoder.term(site).weighted(0.3)).toList();
+    final int own = 2 * model.sites().size() + 2 * 12 + 4;
+    final Batch all = TinyEncoder.batch(2, 6, 1, 9, 4);
+    final Batch some =
+        new Batch(
+            all.ids(), all.typeIds(), all.positions(), all.offsets(), new int[] {1, 2, 6, 12, 19});
+    check(model, some, terms, new Regularization(dropout, 13), 37 + own);
   }
 
   /** Transforms at every site, operators and attention with parameters, a term on every site. */
@@ -91,7 +120,15 @@ class FiniteDifferenceTest {
 
   private static void check(
       EncoderModel model, List<LossTerm> terms, Regularization regularization, int atLeast) {
-    final Batch batch = TinyEncoder.batch(2, 6, 1, 9, 4);
+    check(model, TinyEncoder.batch(2, 6, 1, 9, 4), terms, regularization, atLeast);
+  }
+
+  private static void check(
+      EncoderModel model,
+      Batch batch,
+      List<LossTerm> terms,
+      Regularization regularization,
+      int atLeast) {
     final Map<String, float[]> gradients =
         TinyEncoder.gradients(model, batch, terms, regularization);
     assertEquals(model.parameters().keySet(), java.util.Set.copyOf(gradients.keySet()));

@@ -32,7 +32,7 @@ class GradientGoldenTest {
       double total = 0;
       for (int r = 0; r < rows; r++) {
         switch (kind) {
-          case SINGLE_LABEL -> {
+          case SINGLE_LABEL, TOKEN_LABEL -> {
             double sum = 0;
             for (int c = 0; c < columns; c++) {
               sum += Math.exp(z[r * columns + c]);

@@ -10,17 +10,21 @@ import dev.bantam.data.Retrieval;
 import dev.bantam.data.Score;
 import dev.bantam.data.Scores;
 import dev.bantam.data.SentenceVectors;
+import dev.bantam.data.Tagged;
 import dev.bantam.data.Task;
 import dev.bantam.data.TokenizedExample;
 import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.model.Model;
 import dev.bantam.tensor.Workers;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 
 /** Runs a model over the examples of a task, without dropout, and scores it. */
 public final class Evaluator {
@@ -35,8 +39,7 @@ public final class Evaluator {
    * The result of an evaluation.
    *
    * @param metrics values by metric, {@link Metric#LOSS} included where there are labels
-   * @param logits head outputs in the order of the examples, [examples, columns]; none for a task
-   *     without labels
+   * @param logits as {@link #logits} gives them, [rows, columns]; none for a task without labels
    */
   @SuppressWarnings("ArrayRecordComponent") // a result handed over, not kept
   public record Evaluation(Map<Metric, Double> metrics, float[] logits, int columns) {
@@ -56,11 +59,14 @@ public final class Evaluator {
     return Batches.byTokenBudget(examples, TOKENS, SENTENCES);
   }
 
-  /** Head outputs in the order of the examples, [examples, columns]. */
+  /**
+   * Head outputs in the order of the examples, [rows, columns]: one row an example, or {@link
+   * TokenizedExample#outputs} where words are tagged.
+   */
   @SuppressWarnings("try") // the scope is what counts, not the variable
   public static float[] logits(
       Model<Batch> model, List<TokenizedExample> examples, int columns, Progress.Bar bar) {
-    final float[] logits = new float[Math.multiplyExact(examples.size(), columns)];
+    final float[] logits = new float[Math.multiplyExact(rows(examples), columns)];
     try (Model.Frozen frozen = model.freeze()) {
       for (LabelledBatch labelled : batches(examples)) {
         final Model.Outputs outputs = model.outputs(labelled.batch());
@@ -68,7 +74,7 @@ public final class Evaluator {
           System.arraycopy(
               outputs.values(), r * columns, logits, labelled.rows()[r] * columns, columns);
         }
-        bar.advance(outputs.rows());
+        bar.advance(labelled.batch().sequences());
       }
     }
     return logits;
@@ -91,7 +97,7 @@ public final class Evaluator {
     try (Progress.Bar bar = progress.start(what, examples.size(), "examples")) {
       logits = logits(model, examples, columns, bar);
     }
-    final Map<Metric, Double> metrics = values(scores(kind, examples, logits, columns));
+    final Map<Metric, Double> metrics = values(scores(kind, task.labels(), examples, logits));
     metrics.put(Metric.LOSS, loss(kind, examples, logits, columns));
     return new Evaluation(metrics, logits, columns);
   }
@@ -114,7 +120,8 @@ public final class Evaluator {
       String what,
       Progress progress) {
     return switch (task.kind()) {
-      case CLASSIFICATION, MULTI_LABEL, REGRESSION -> evaluate(model, task, inputs, what, progress);
+      case CLASSIFICATION, MULTI_LABEL, REGRESSION, TAGGING ->
+          evaluate(model, task, inputs, what, progress);
       case RETRIEVAL ->
           scored(
               task,
@@ -167,7 +174,8 @@ public final class Evaluator {
   }
 
   private static List<Score> scores(
-      Head.Kind kind, List<TokenizedExample> examples, float[] logits, int columns) {
+      Head.Kind kind, List<String> labels, List<TokenizedExample> examples, float[] logits) {
+    final int columns = labels.size();
     final int n = examples.size();
     final int[] gold = examples.stream().mapToInt(TokenizedExample::label).toArray();
     return switch (kind) {
@@ -195,7 +203,30 @@ public final class Evaluator {
         yield Scores.regression(
             examples.stream().mapToDouble(TokenizedExample::target).toArray(), predicted);
       }
+      case TOKEN_LABEL -> tagging(labels, examples, logits);
     };
+  }
+
+  private static List<Score> tagging(
+      List<String> labels, List<TokenizedExample> examples, float[] logits) {
+    final int columns = labels.size();
+    final List<int[]> gold = new ArrayList<>();
+    final List<int[]> predicted = new ArrayList<>();
+    int row = 0;
+    for (TokenizedExample example : examples) {
+      final Tagged tagged = example.tagged().orElseThrow();
+      final int[] classes = new int[tagged.outputs()];
+      for (int i = 0; i < classes.length; i++, row++) {
+        classes[i] = argMax(logits, row * columns, columns);
+      }
+      gold.add(tagged.tags().stream().mapToInt(Integer::intValue).toArray());
+      predicted.add(tagged.ofWords(classes, Scores.outside(labels)));
+    }
+    return Scores.tagging(gold, predicted, labels);
+  }
+
+  private static int rows(List<TokenizedExample> examples) {
+    return examples.stream().mapToInt(TokenizedExample::outputs).sum();
   }
 
   /** Position of the largest of {@code n} values, the first one among equals. */
@@ -211,12 +242,21 @@ public final class Evaluator {
 
   private static double loss(
       Head.Kind kind, List<TokenizedExample> examples, float[] logits, int columns) {
-    final int[] labels = examples.stream().mapToInt(TokenizedExample::label).toArray();
-    final float[] targets = new float[examples.size()];
-    for (int i = 0; i < targets.length; i++) {
+    final int rows = rows(examples);
+    final int[] labels = examples.stream().flatMapToInt(Evaluator::labels).toArray();
+    final float[] targets = new float[rows];
+    for (int i = 0; kind == Head.Kind.REGRESSION && i < rows; i++) {
       targets[i] = (float) examples.get(i).target();
     }
     return TaskLoss.of(kind, labels, targets)
-        .apply(logits, examples.size(), columns, new float[logits.length]);
+        .apply(logits, rows, columns, new float[logits.length]);
+  }
+
+  /** The label of each output. */
+  private static IntStream labels(TokenizedExample example) {
+    return example
+        .tagged()
+        .map(t -> Arrays.stream(t.words()).map(t.tags()::get))
+        .orElseGet(() -> IntStream.of(example.label()));
   }
 }

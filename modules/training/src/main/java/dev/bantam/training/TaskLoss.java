@@ -8,15 +8,15 @@ public final class TaskLoss {
   private TaskLoss() {}
 
   /**
-   * Cross-entropy for classes, binary cross-entropy for sets of classes (class i is bit i of the
-   * label), mean squared error for numbers.
+   * Cross-entropy for classes of texts and of tokens, binary cross-entropy for sets of classes
+   * (class i is bit i of the label), mean squared error for numbers.
    *
    * @param labels one for each row
    * @param targets one for each row; used for numbers alone
    */
   public static Loss of(Head.Kind kind, int[] labels, float[] targets) {
     return switch (kind) {
-      case SINGLE_LABEL -> Losses.crossEntropy(labels);
+      case SINGLE_LABEL, TOKEN_LABEL -> Losses.crossEntropy(labels);
       case MULTI_LABEL ->
           (outputs, rows, columns, gradient) ->
               Losses.binaryCrossEntropy(bits(labels, columns))

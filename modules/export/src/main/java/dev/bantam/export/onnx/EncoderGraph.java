@@ -298,8 +298,8 @@ final class EncoderGraph {
     return graph.node("Div", "/normalize/Div", List.of(vectors, divisor));
   }
 
-  /** The classifier on pooled vectors, [B, classes]. */
-  String logits(String pooled) {
-    return linears.apply(pooled, "classifier");
+  /** The classifier on pooled vectors, [B, classes], or on tokens, [B, L, classes]. */
+  String logits(String vectors) {
+    return linears.apply(vectors, "classifier");
   }
 }

@@ -1,6 +1,7 @@
 package dev.bantam.export.onnx;
 
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.Head;
 import dev.bantam.checkpoint.OnnxSettings;
 import dev.bantam.checkpoint.Signature;
 import dev.bantam.compression.CompressedModel;
@@ -123,14 +124,17 @@ public final class OnnxWriter {
         graph.output(SENTENCE_EMBEDDING, "batch", d);
       }
       case LOGITS -> {
-        final int classes =
-            like.head()
-                .orElseThrow(() -> new IllegalArgumentException("The model has no head"))
-                .labels()
-                .size();
-        encoder.logits(encoder.pooled(hidden, like.pooling()));
+        final Head head =
+            like.head().orElseThrow(() -> new IllegalArgumentException("The model has no head"));
+        final int classes = head.labels().size();
+        final boolean tokens = head.kind() == Head.Kind.TOKEN_LABEL;
+        encoder.logits(tokens ? hidden : encoder.pooled(hidden, like.pooling()));
         graph.renameLastOutput(LOGITS);
-        graph.output(LOGITS, "batch", classes);
+        if (tokens) {
+          graph.output(LOGITS, "batch", "sequence", classes);
+        } else {
+          graph.output(LOGITS, "batch", classes);
+        }
       }
     }
   }

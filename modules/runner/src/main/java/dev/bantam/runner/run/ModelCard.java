@@ -103,13 +103,19 @@ final class ModelCard {
                 + " `./bantam evaluate FOLDER --task "
                 + taskArgument(subject.task())
                 + "` scores them. ")
-        + String.format(
-            Locale.ROOT,
-            (labels ? "The classifier reads" : "A text's vector is")
-                + " the %s vector of the last layer (`bantam_pooling` in config.json), cut at %d"
-                + " tokens.\n\n",
-            source.pooling().name().toLowerCase(Locale.ROOT),
-            source.maxLength());
+        + (subject.task().kind() == TaskKind.TAGGING
+            ? String.format(
+                Locale.ROOT,
+                "The classifier reads the vector of each token of the last layer; the tag of a word"
+                    + " is that of its first token. Inputs are cut at %d tokens.\n\n",
+                source.maxLength())
+            : String.format(
+                Locale.ROOT,
+                (labels ? "The classifier reads" : "A text's vector is")
+                    + " the %s vector of the last layer (`bantam_pooling` in config.json), cut at"
+                    + " %d tokens.\n\n",
+                source.pooling().name().toLowerCase(Locale.ROOT),
+                source.maxLength()));
   }
 
   /** Where model and data come from, and what their licences ask to be named. */

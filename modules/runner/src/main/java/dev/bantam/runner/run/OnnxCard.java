@@ -1,6 +1,7 @@
 package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.Head;
 import dev.bantam.checkpoint.Pooling;
 import dev.bantam.checkpoint.Signature;
 import dev.bantam.export.onnx.OnnxFormat;
@@ -90,11 +91,17 @@ final class OnnxCard {
       case LOGITS ->
           String.format(
               Locale.ROOT,
-              "Output `%s`, float32 [batch, %d]: %s.",
+              "Output `%s`, float32 [batch, %s%d]: %s%s.",
               OnnxWriter.LOGITS,
+              readsTokens(model) ? "sequence, " : "",
               model.head().orElseThrow().labels().size(),
-              String.join(", ", model.head().orElseThrow().labels()));
+              String.join(", ", model.head().orElseThrow().labels()),
+              readsTokens(model) ? "; the tag of a word is that of its first token" : "");
     };
+  }
+
+  private static boolean readsTokens(Checkpoint model) {
+    return model.head().filter(h -> h.kind() == Head.Kind.TOKEN_LABEL).isPresent();
   }
 
   private static String arithmetic(OnnxFormat format) {

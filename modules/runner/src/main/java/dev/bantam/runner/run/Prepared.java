@@ -89,9 +89,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     unsupported(file);
     final List<Task> tasks = new ArrayList<>();
     for (TaskSpec spec : file.experiment().tasks()) {
-      if (Sources.unsupported(spec).isEmpty()) {
-        failures.collect(() -> tasks.add(sources.task(spec)));
-      }
+      failures.collect(() -> tasks.add(sources.task(spec)));
     }
     final List<String> further = furtherTasks(file.experiment());
     for (String name : further) {
@@ -215,12 +213,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
 
   /** What the grammar knows and this version cannot do; each is refused, none is skipped. */
   private static void unsupported(ExperimentFile<Step> file) {
-    final Experiment<Step> experiment = file.experiment();
-    experiment
-        .tasks()
-        .forEach(
-            task -> Sources.unsupported(task).ifPresent(m -> file.settings().problem("task", m)));
-    for (ExportFormat format : experiment.exports()) {
+    for (ExportFormat format : file.experiment().exports()) {
       ExportFormats.unsupported(format).ifPresent(m -> file.settings().problem("export", m));
     }
   }

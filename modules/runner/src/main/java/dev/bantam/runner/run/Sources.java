@@ -5,6 +5,7 @@ import dev.bantam.checkpoint.MavenArtifacts;
 import dev.bantam.checkpoint.Models;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.compression.CompressedModel;
+import dev.bantam.data.ConllFile;
 import dev.bantam.data.DelimitedFile;
 import dev.bantam.data.EmbedFile;
 import dev.bantam.data.GlueTask;
@@ -14,11 +15,9 @@ import dev.bantam.data.Tasks;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
 import dev.bantam.runner.experiment.TaskSpec;
-import dev.bantam.tensor.BantamException;
-import dev.bantam.tensor.ExitCode;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Optional;
+import java.util.Objects;
 
 /** Opens the models and tasks that users name. */
 public final class Sources {
@@ -60,18 +59,6 @@ public final class Sources {
         : ModelFolder.dense(opened.parameters());
   }
 
-  /** Why a kind of task cannot be opened, if it cannot. */
-  static Optional<String> unsupported(TaskSpec task) {
-    return task instanceof TaskSpec.Conll
-        ? Optional.of(
-            "task '"
-                + task.name()
-                + "' is of a kind that this version of Bantam reads but cannot run yet. Use a named"
-                + " task, GLUE's files, {glue: sst2, path: DIR}, a CSV or TSV file,"
-                + " {train: a.tsv, dev: b.tsv, text: [column], label: column}, or texts without labels, {embed: texts.txt}.")
-        : Optional.empty();
-  }
-
   /** Opens a task. */
   public Task task(TaskSpec spec) {
     if (spec instanceof TaskSpec.Named named) {
@@ -95,6 +82,13 @@ public final class Sources {
               texts.name(), base.resolve(texts.file()), texts.train().map(base::resolve))
           .read();
     }
-    throw new BantamException(ExitCode.BAD_FILE, unsupported(spec).orElseThrow());
+    final TaskSpec.Conll file = (TaskSpec.Conll) Objects.requireNonNull(spec, "spec");
+    return new ConllFile(
+            file.name(),
+            base.resolve(file.train()),
+            base.resolve(file.dev()),
+            file.tokenColumn(),
+            file.tagColumn())
+        .read();
   }
 }
