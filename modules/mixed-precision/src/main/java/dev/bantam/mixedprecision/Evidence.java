@@ -285,9 +285,9 @@ sealed interface Evidence {
         largest = Math.max(largest, elements(shapes, block(shapes, block)));
       }
       final long examples = (long) slices * batches * BATCH;
-      // a copy of the weights, two vectors of the iteration and three of a product
-      final long heap = largest * (Float.BYTES + 5L * Double.BYTES);
-      return new Cost(0, heap, 4L * products * blocks.size() * examples, 2 * examples, 0);
+      // a copy of the weights, two vectors of the iteration and four of a product
+      final long heap = largest * (Float.BYTES + 6L * Double.BYTES);
+      return new Cost(0, heap, 6L * products * blocks.size() * examples, 2 * examples, 0);
     }
 
     @Override

@@ -17,7 +17,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * <pre>
  * D(s) = (g(w + s v) - g(w - s v)) / 2s = H v + O(s^2)
- * H v  = (4 D(s) - D(2s)) / 3 + O(s^4)
+ * H v  = (15 D(s) - 6 D(2s) + D(3s)) / 10 + O(s^6)
  * </pre>
  *
  * <p>Two errors pull the step in opposite directions. With u = 2^-24, the rounding unit of the
@@ -26,38 +26,41 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * <ul>
  *   <li>rounding: that of gradients, a few {@code u |g|}, and that of the moved weights, which
  *       bends the displacement by about {@code u |w|}; together some {@code (|g| + |H| |w|) u / e};
- *   <li>truncation: {@code 2 e^4 / 15} times a fifth derivative of the gradient, where D(s) alone
- *       has {@code e^2 / 6} times a third one.
+ *   <li>truncation: {@code e^6} times a seventh derivative of the gradient, where D(s) alone has
+ *       {@code e^2} times a third one.
  * </ul>
  *
- * <p>The higher order allows a displacement three times as long, so that rounding counts a third.
- * On encoders with exact Hessians in double the product is off by 1e-5 to 5e-5 of its norm, in
- * random directions, along gradients and along eigenvectors; D(s) alone by 1e-4 to 4e-4 at its best
- * step, and two further gradients (order s^6) gain nothing that matters. Differences of float32
- * gradients do not come closer than that.
+ * <p>The higher order allows a displacement ten times as long, so that rounding counts a tenth. On
+ * encoders with exact Hessians in double the product is off by 1e-5 to 3e-5 of its norm, in random
+ * directions, along gradients and along eigenvectors; four gradients (order s^4) by up to 5e-5,
+ * D(s) alone by 1e-4 to 4e-4 at its best step. Differences of float32 gradients do not come much
+ * closer.
  *
- * <p>Every product starts with {@code e = 3e-3 max(1, |w|)}. In the directions of largest curvature
- * of a large model that can be too far: D(s) and D(2s) then differ by more than {@value #SMOOTH} of
- * the product, of which truncation leaves about a quarter of the square. The step is shortened
- * until they agree, or until rounding keeps them from agreeing better, and the next product starts
- * near the step of the last.
+ * <p>Every product starts with {@code e = 1e-2 max(1, |w|)}. In the directions of largest curvature
+ * of a model that is too far: D(s) and D(2s) then differ by more than {@value #SMOOTH} of the
+ * product, of which truncation leaves about the cube. The step is shortened until they agree, or
+ * until rounding keeps them from agreeing better, and the next product starts near the step of the
+ * last.
  *
  * <p>A vector holds the weights one tensor after the other, each row-major. During a product the
  * weights of the model are moved; afterwards, also after a failure, they have the bytes that they
  * had before. Gradients are summed in double, batches in their order, so a product is the same on
  * any number of threads. Not for use by several threads at once.
  *
- * <p>A product of a block of n weights takes 4 n bytes for a copy of them and 16 n bytes for
+ * <p>A product of a block of n weights takes 4 n bytes for a copy of them and 24 n bytes for
  * vectors.
  *
  * @param <B> type of a batch
  */
 public final class LossHessian<B> implements SymmetricOperator {
   /** Length of the displacement over max(1, norm of the weights). */
-  static final double LENGTH = 3e-3;
+  static final double LENGTH = 1e-2;
 
   /** Largest difference of D(s) and D(2s) that is not worth a shorter step. */
   static final double SMOOTH = 0.01;
+
+  /** Shorter steps in a row that are no better before the search ends. */
+  private static final int MISSES = 2;
 
   /** Nothing but rounding is left where weights move by less than this share. */
   private static final double SHORTEST = 1e-5;
@@ -157,19 +160,25 @@ public final class LossHessian<B> implements SymmetricOperator {
   private void multiply(double[] v, double unit, Displacement weights, double[] result) {
     double length = nextLength;
     double best = Double.POSITIVE_INFINITY;
-    while (true) {
+    int misses = 0;
+    while (misses < MISSES) {
       final double[] near = difference(v, length * unit, weights);
-      final double[] far = difference(v, 2 * length * unit, weights);
-      Vectors.scale(-1, far);
-      Vectors.add(1, near, far);
-      Vectors.add(1.0 / 3, far, near); // near + (near - far) / 3
-      final double q = Vectors.norm(far) / Vectors.norm(near);
-      if (!(q < best)) {
-        break; // no better, or a product of zeros
+      final double[] apart = difference(v, 2 * length * unit, weights);
+      final double[] sum = difference(v, 3 * length * unit, weights);
+      Vectors.scale(0.1, sum);
+      Vectors.add(-0.6, apart, sum);
+      Vectors.add(1.5, near, sum);
+      Vectors.add(-1, near, apart);
+      final double q = Vectors.norm(apart) / Vectors.norm(sum);
+      if (Double.isNaN(q)) {
+        break; // a product of zeros
       }
-      best = q;
-      System.arraycopy(near, 0, result, 0, near.length);
-      nextLength = Math.min(LENGTH, 2 * length);
+      misses = q < best ? 0 : misses + 1;
+      if (q < best) {
+        best = q;
+        System.arraycopy(sum, 0, result, 0, sum.length);
+        nextLength = Math.min(LENGTH, 2 * length);
+      }
       if (q <= SMOOTH || length <= SHORTEST) {
         break;
       }

@@ -29,11 +29,11 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * Products with the Hessian against exact ones of PyTorch in double (golden cases).
  *
  * <p>The cases' own tolerance, 1e-5 of the largest element, is meant for differences of double
- * gradients; their note expects 1e-4 to 1e-3 of the norm from float32 ones. Asked here is 1e-4;
- * found were 5e-5 and less.
+ * gradients; their note expects 1e-4 to 1e-3 of the norm from float32 ones. Asked here is 6e-5;
+ * found were 3e-5 and less.
  */
 class HessianProductTest {
-  private static final double TOLERANCE = 1e-4;
+  private static final double TOLERANCE = 6e-5;
   private static final Workers WORKERS = new Workers(2);
 
   @AfterAll
@@ -147,7 +147,7 @@ class HessianProductTest {
     h.multiply(v, hv);
     final double scale = Vectors.norm(u) * Vectors.norm(hv);
     assertEquals(Vectors.dot(u, hv), Vectors.dot(v, hu), 1e-4 * scale);
-    assertTrue(h.disagreement() > 0 && h.disagreement() < 0.01, "" + h.disagreement());
+    assertTrue(h.disagreement() > 0 && h.disagreement() <= 0.01, "" + h.disagreement());
     Vectors.scale(2, v);
     Vectors.scale(2, hv);
     final double[] twice = new double[u.length];
