@@ -118,7 +118,7 @@ class MagnitudePruningTest {
     assertEquals(state.form(UP).orElseThrow().storedBytes(), entry.storedBytes());
     assertTrue(entry.bits().isEmpty());
     assertEquals(WeightErrors.relative(before, after), entry.relativeError());
-    assertEquals("magnitude, global, stored as index-sparse", entry.treatment());
+    assertEquals("magnitude, global to 90 % zeros, stored as index-sparse", entry.treatment());
     assertTrue(
         entry.storedBytes() < after.length * 4L * 0.13,
         "10 % of F32 and about 0.6 bits a weight: " + entry.storedBytes());
