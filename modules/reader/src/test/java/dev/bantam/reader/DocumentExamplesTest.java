@@ -26,6 +26,7 @@ class DocumentExamplesTest {
   private static final String[][] EXAMPLES = {
     {"form=dense", "1 -2"},
     {"form=bitmask-sparse shape=2,10", "0 1.5 0 0 0 0 0 0 2 0 0 0 0 -3 0 0 0 0 0 4"},
+    {"form=bitmask-sparse shape=1,8 run=2", "0 0 1 2 0 0 3 0"},
     {"form=index-sparse shape=2,10 gap-bits=3", "0 1.5 0 0 0 0 0 0 2 0 0 0 0 -3 0 0 0 0 0 4"},
     {"form=n-of-m shape=1,8 n=2 m=4", "0 1 0 2 3 0 0 0"},
     {"form=grouped shape=1,5 bits=4 group=1,5 zero=none", "-4 -0.5 0 0.5 3.5"},
