@@ -37,7 +37,7 @@ record PruningStep(
     PruningSchedule schedule,
     Optional<Retraining> training)
     implements Step {
-  /** Height of the learning rate, as a pilot of gradual pruning found it to work. */
+  /** Height of the learning rate where none is given; that of the published gradual report. */
   private static final double LEARNING_RATE = 2e-4;
 
   PruningStep {
