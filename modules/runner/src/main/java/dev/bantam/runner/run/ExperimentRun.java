@@ -3,7 +3,6 @@ package dev.bantam.runner.run;
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.compression.Step;
 import dev.bantam.export.ModelFolder;
-import dev.bantam.export.PackedFile;
 import dev.bantam.report.CellRecord;
 import dev.bantam.report.CellResult;
 import dev.bantam.report.CellTimings;
@@ -25,7 +24,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.Stream;
-import org.nd4j.linalg.api.ndarray.INDArray;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -155,13 +153,18 @@ public final class ExperimentRun {
         folder.resolve(ResolvedExperiment.FILE_NAME), ResolvedExperiment.write(experiment));
     final Failures mismatches = new Failures();
     final List<String> failed = new ArrayList<>();
-    try (Workers workers = new Workers(options.threads())) {
-      for (Subject subject : prepared.subjects()) {
-        for (long seed : experiment.seeds()) {
-          ofSeed(subject, seed, workers, mismatches, failed);
+    try (Workers workers = new Workers(options.threads());
+        StartWeights weights = new StartWeights(this::weights);
+        Merging merging = new Merging(prepared, this::weights, workers, progress)) {
+      for (Cell cell : prepared.cells()) {
+        final Optional<Cell> missing =
+            prepared.needs(cell).stream().filter(c -> !records.containsKey(c)).findFirst();
+        if (missing.isPresent()) {
+          notTried(cell, missing.get(), failed);
+        } else {
+          one(cell, mismatches, failed, f -> work(cell, f, weights, merging, workers));
         }
       }
-      merges(workers, mismatches, failed);
     } finally {
       closeBench();
     }
@@ -182,115 +185,6 @@ public final class ExperimentRun {
     if (bench != null) {
       bench.close();
       bench = null;
-    }
-  }
-
-  private void ofSeed(
-      Subject subject, long seed, Workers workers, Failures mismatches, List<String> failed) {
-    final List<Cell> cells =
-        prepared.cells().stream()
-            .filter(c -> c.subject() == subject && c.seed() == seed && !c.isMerged())
-            .toList();
-    try (StartWeights weights = new StartWeights()) {
-      for (Cell cell : cells) {
-        final Optional<Cell> missing =
-            Stream.of(prepared.dense(cell), prepared.start(cell))
-                .filter(needed -> !needed.equals(cell) && !records.containsKey(needed))
-                .findFirst();
-        if (missing.isPresent()) {
-          notTried(cell, missing.get(), failed);
-        } else if (cell.isFineTuned()) {
-          one(
-              cell,
-              keys.fineTuned(cell),
-              mismatches,
-              failed,
-              f -> work(cell, f, workers).fineTuned());
-        } else {
-          final Cell start = prepared.start(cell);
-          one(
-              cell,
-              keys.compressed(cell, records.get(start)),
-              mismatches,
-              failed,
-              f -> work(cell, f, workers).compressed(weights.of(start), finetuneSeconds(start)));
-        }
-      }
-    }
-  }
-
-  /** The merged cells, when all fine-tuned models are there. */
-  private void merges(Workers workers, Failures mismatches, List<String> failed) {
-    try (Merging merging = new Merging(prepared, this::weights, workers, progress)) {
-      for (Cell cell : prepared.cells()) {
-        if (!cell.isMerged()) {
-          continue;
-        }
-        final Cell own = prepared.dense(cell);
-        final Optional<Cell> missing =
-            Stream.concat(Stream.of(own), prepared.inputs(cell).stream())
-                .filter(needed -> !records.containsKey(needed))
-                .findFirst();
-        if (missing.isPresent()) {
-          notTried(cell, missing.get(), failed);
-          continue;
-        }
-        one(
-            cell,
-            mergedKey(cell),
-            mismatches,
-            failed,
-            f -> {
-              final long start = System.nanoTime();
-              final Merging.Merged merged = merging.merge(cell, subject -> bench(subject, workers));
-              try {
-                return new CellWork(
-                        cell,
-                        mergedKey(cell),
-                        f,
-                        bench(cell.subject(), workers),
-                        prepared,
-                        progress)
-                    .merged(
-                        merged.weights(),
-                        merged.record(),
-                        (System.nanoTime() - start) / 1e9,
-                        finetuneSeconds(own));
-              } finally {
-                merged.free();
-              }
-            });
-      }
-    }
-  }
-
-  private CellKey mergedKey(Cell cell) {
-    final Map<String, CellRecord> inputs = new LinkedHashMap<>();
-    prepared
-        .inputs(cell)
-        .forEach(input -> inputs.put(input.subject().task().name(), records.get(input)));
-    return keys.merged(cell, inputs, records.get(prepared.dense(cell)));
-  }
-
-  /** The weights that the steps of some cells begin with, those of one cell at a time. */
-  private final class StartWeights implements AutoCloseable {
-    private final Map<String, INDArray> tensors = new LinkedHashMap<>();
-    private Cell cell;
-
-    Map<String, INDArray> of(Cell start) {
-      if (!start.equals(cell)) {
-        close();
-        tensors.putAll(PackedFile.read(weights(start)).dense());
-        cell = start;
-      }
-      return tensors;
-    }
-
-    @Override
-    public void close() {
-      Bench.free(tensors);
-      tensors.clear();
-      cell = null;
     }
   }
 
@@ -316,12 +210,40 @@ public final class ExperimentRun {
     return record;
   }
 
-  private CellWork work(Cell cell, Path workFolder, Workers workers) {
-    final CellKey key =
-        cell.isFineTuned()
-            ? keys.fineTuned(cell)
-            : keys.compressed(cell, records.get(prepared.start(cell)));
-    return new CellWork(cell, key, workFolder, bench(cell.subject(), workers), prepared, progress);
+  private CellRecord work(
+      Cell cell, Path workFolder, StartWeights weights, Merging merging, Workers workers) {
+    if (cell.isFineTuned()) {
+      weights.close(); // training needs the room
+      return cellWork(cell, workFolder, workers).fineTuned();
+    }
+    if (!cell.isMerged()) {
+      final Cell start = prepared.start(cell);
+      return cellWork(cell, workFolder, workers)
+          .compressed(weights.of(start), finetuneSeconds(start));
+    }
+    weights.close();
+    final long start = System.nanoTime();
+    final Merging.Merged merged = merging.merge(cell, subject -> bench(subject, workers));
+    try {
+      return cellWork(cell, workFolder, workers)
+          .merged(
+              merged.weights(),
+              merged.record(),
+              (System.nanoTime() - start) / 1e9,
+              finetuneSeconds(prepared.dense(cell)));
+    } finally {
+      merged.free();
+    }
+  }
+
+  private CellWork cellWork(Cell cell, Path workFolder, Workers workers) {
+    return new CellWork(
+        cell,
+        keys.of(cell, records),
+        workFolder,
+        bench(cell.subject(), workers),
+        prepared,
+        progress);
   }
 
   private Path cellFolder(Cell cell) {
@@ -347,7 +269,8 @@ public final class ExperimentRun {
   }
 
   /** One cell: reused, refused, computed or failed. */
-  private boolean one(Cell cell, CellKey key, Failures mismatches, List<String> failed, Work work) {
+  private boolean one(Cell cell, Failures mismatches, List<String> failed, Work work) {
+    final CellKey key = keys.of(cell, records);
     final Path done = cellFolder(cell);
     final Path half = workFolder(cell);
     if (!usable(cell, key, mismatches)) {

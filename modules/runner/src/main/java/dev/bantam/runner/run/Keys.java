@@ -20,6 +20,20 @@ final class Keys {
     this.prepared = prepared;
   }
 
+  /**
+   * The key of a cell.
+   *
+   * @param records of finished cells, those that it needs among them
+   */
+  CellKey of(Cell cell, Map<Cell, CellRecord> records) {
+    if (cell.isFineTuned()) {
+      return fineTuned(cell);
+    }
+    return cell.isMerged()
+        ? merged(cell, records)
+        : compressed(cell, records.get(prepared.start(cell)));
+  }
+
   /** The key of a fine-tuned cell: model, data and fine-tuning. */
   CellKey fineTuned(Cell cell) {
     final Map<String, String> fields = common(cell);
@@ -54,23 +68,20 @@ final class Keys {
     return new CellKey(fields);
   }
 
-  /**
-   * The key of a merged cell: the source, the fine-tuned models, and how they are merged.
-   *
-   * @param inputs the records of the models that go into it, by task, in order
-   * @param own the record of the task's own dense model, whose head it has
-   */
-  CellKey merged(Cell cell, Map<String, CellRecord> inputs, CellRecord own) {
+  /** The key of a merged cell: the source, the fine-tuned models, and how they are merged. */
+  private CellKey merged(Cell cell, Map<Cell, CellRecord> records) {
     final Map<String, String> fields = common(cell);
+    final CellRecord own = records.get(prepared.dense(cell)); // whose head it has
     fields.put("draw", Integer.toString(cell.draw()));
     fields.put("model_sha256", cell.subject().model().provenance().sha256());
     fields.put("dense_key", own.key());
     fields.put("dense_sha256", own.result().orElseThrow().size().sha256());
-    inputs.forEach(
-        (task, record) -> {
-          fields.put("input " + task, record.key());
-          fields.put("input_sha256 " + task, record.result().orElseThrow().size().sha256());
-        });
+    for (Cell input : prepared.inputs(cell)) {
+      final String task = input.subject().task().name();
+      final CellRecord record = records.get(input);
+      fields.put("input " + task, record.key());
+      fields.put("input_sha256 " + task, record.result().orElseThrow().size().sha256());
+    }
     fields.put("merge", ResolvedExperiment.merge(cell.variant()));
     return new CellKey(fields);
   }

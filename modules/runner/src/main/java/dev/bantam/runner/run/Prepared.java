@@ -74,6 +74,20 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
         .toList();
   }
 
+  /** The finished cells that a cell cannot do without. */
+  List<Cell> needs(Cell cell) {
+    if (cell.isDense()) {
+      return List.of();
+    }
+    final List<Cell> needs = new ArrayList<>(List.of(dense(cell)));
+    if (cell.isMerged()) {
+      needs.addAll(inputs(cell));
+    } else if (!cell.isFineTuned()) {
+      needs.add(start(cell));
+    }
+    return needs;
+  }
+
   /** How a fine-tuned cell is trained. */
   FinetuneSettings finetune(Cell cell) {
     return cell.variant().finetune().orElse(experiment.finetune());
