@@ -52,7 +52,7 @@ final class Highlights {
   }
 
   private String compared() {
-    final long others = section.rows().stream().filter(row -> !row.isDense()).count();
+    final int others = section.compressed().size();
     return String.format(
         Locale.ROOT,
         "This compares %d compressed version%s of the model %s on the task %s with the model as it"
@@ -110,8 +110,8 @@ final class Highlights {
 
   private List<String> tradeOffs() {
     final List<SummaryRow> known =
-        section.rows().stream()
-            .filter(row -> !row.isDense() && row.n() > 0 && row.recovery().isPresent())
+        section.compressed().stream()
+            .filter(row -> row.n() > 0 && row.recovery().isPresent())
             .sorted(SMALLEST)
             .toList();
     final List<String> all = new ArrayList<>();

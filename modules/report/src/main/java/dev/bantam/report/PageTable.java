@@ -92,7 +92,7 @@ final class PageTable {
                   Numbers.exact(row.bits().getAsDouble()), Numbers.exact(row.bits().getAsDouble()))
               : cell("-", ""));
     }
-    cells.add(number(row.seconds(), 2, row.isDense() ? "-" : NOT_MEASURED));
+    cells.add(number(row.seconds(), 2, section.isUncompressed(row) ? "-" : NOT_MEASURED));
     cells.add(number(row.latencyMsP50(), 2, NOT_MEASURED));
     return cells;
   }

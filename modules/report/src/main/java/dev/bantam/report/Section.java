@@ -65,6 +65,16 @@ record Section(List<VariantGroup> groups, List<SummaryRow> rows) {
     return rows.stream().filter(row -> row.isDense() && row.n() > 0).toList();
   }
 
+  /** Rows of models that steps or merges were applied to. */
+  List<SummaryRow> compressed() {
+    return rows.stream().filter(row -> !isUncompressed(row)).toList();
+  }
+
+  /** Whether a row is that of a fine-tuned model as it is. */
+  boolean isUncompressed(SummaryRow row) {
+    return row.isDense() || groups.get(rows.indexOf(row)).isUncompressed();
+  }
+
   /** Name of a variant, with its experiment where another row has the same. */
   String name(SummaryRow row) {
     final long same = rows.stream().filter(r -> r.variant().equals(row.variant())).count();

@@ -112,7 +112,7 @@ record Summary(List<VariantGroup> groups, List<SummaryRow> rows, List<String> no
             ? OptionalDouble.of(8.0 * bytes.getAsLong() / parameters.getAsDouble())
             : OptionalDouble.empty(),
         group.mean(r -> 8.0 * r.size().encoderBytes() / r.size().encoderElements()),
-        id.isDense()
+        group.isUncompressed()
             ? OptionalDouble.empty()
             : group.meanTime(t -> OptionalDouble.of(t.compressSeconds())),
         group.meanTime(CellTimings::latencyMsP50),

@@ -24,7 +24,7 @@ import java.util.OptionalLong;
  * @param ratioFp16 half of {@code ratioFp32}
  * @param bitsPerWeight 8 x bytes / dense parameters
  * @param bitsPerWeightEncoder 8 x stored bytes of the encoder matrices / their dense element count
- * @param seconds mean of compressing with its training; empty for dense
+ * @param seconds mean of compressing with its training; empty for uncompressed models
  * @param latencyMsP50 mean over replicates of the median milliseconds of a forward pass
  * @param stdRecovery of the recovery, with n - 1; empty for fewer than two replicates
  * @param sparsity mean share of zeros in the encoder matrices

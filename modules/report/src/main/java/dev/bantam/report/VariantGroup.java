@@ -68,6 +68,12 @@ record VariantGroup(List<Cell> cells) {
         .anyMatch(step -> step.step().equals(kind));
   }
 
+  /** Whether it is a fine-tuned model as it is: {@code dense}, or one trained in another way. */
+  boolean isUncompressed() {
+    final List<CellResult> results = results();
+    return !results.isEmpty() && results.stream().allMatch(result -> result.steps().isEmpty());
+  }
+
   /** Whether every replicate of this group is in the other one too, with the same result. */
   boolean isRepeatedIn(VariantGroup other) {
     return cells.stream().allMatch(cell -> other.cells.stream().anyMatch(c -> same(c, cell)));

@@ -189,6 +189,7 @@ class ReportsTest {
     final List<CellRecord> records =
         List.of(
             Samples.ok(Samples.id("dense", 1), 0.8, 4000),
+            Samples.ok(Samples.id("dense-start", 1), 0.799, 400), // trained in another way
             Samples.ok(Samples.id("good", 1), 0.796, 2000), // 99.5 %
             Samples.ok(Samples.id("fair", 1), 0.768, 1000), // 96 %
             Samples.ok(Samples.id("poor", 1), 0.2, 500));

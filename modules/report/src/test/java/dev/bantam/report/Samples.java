@@ -1,6 +1,7 @@
 package dev.bantam.report;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.tensor.Hashes;
 import java.io.IOException;
@@ -35,6 +36,11 @@ final class Samples {
 
   /** 1000 dense parameters, 600 of them in the encoder, and a file of {@code bytes}. */
   static CellResult result(String metric, double value, long bytes) {
+    return result(metric, value, bytes, List.of());
+  }
+
+  private static CellResult result(
+      String metric, double value, long bytes, List<StepRecord> steps) {
     final StoredSize size =
         new StoredSize(
             1000,
@@ -45,14 +51,7 @@ final class Samples {
                 new SizePart("encoder", "codes", 300), new SizePart("rest", "values", bytes - 300)),
             hash("file" + bytes));
     return new CellResult(
-        metric,
-        Map.of(metric, value),
-        50,
-        size,
-        0.25,
-        OptionalDouble.empty(),
-        List.of(),
-        List.of());
+        metric, Map.of(metric, value), 50, size, 0.25, OptionalDouble.empty(), steps, List.of());
   }
 
   static CellRecord ok(String variant, long seed, double accuracy) {
@@ -60,7 +59,13 @@ final class Samples {
   }
 
   static CellRecord ok(CellId id, double accuracy, long bytes) {
-    return CellRecord.ok(id, hash(id.describe()), result("accuracy", accuracy, bytes));
+    final List<StepRecord> steps =
+        id.variant().startsWith("dense")
+            ? List.of()
+            : List.of(
+                new StepRecord(
+                    "merge", "average", JsonNodeFactory.instance.objectNode(), List.of()));
+    return CellRecord.ok(id, hash(id.describe()), result("accuracy", accuracy, bytes, steps));
   }
 
   static CellRecord failed(CellId id, String error) {

@@ -135,17 +135,23 @@ class SummaryTest {
     final CellRecord dense = Samples.ok("dense", 1, 0.8);
     final CellRecord one = Samples.ok("half", 1, 0.4);
     final CellRecord two = Samples.ok("half", 2, 0.4);
+    final CellRecord start = Samples.ok("dense-start", 1, 0.7);
     final CellTimings first = new CellTimings(2, 9, OptionalDouble.empty(), OptionalDouble.of(5));
     final CellTimings second =
         new CellTimings(3, 9, OptionalDouble.empty(), OptionalDouble.empty());
-    final List<CellRecord> all = List.of(dense, one, two);
+    final List<CellRecord> all = List.of(dense, one, two, start);
     Samples.write(
-        folder, all, Map.of(dense, first, one, first, two, second), Samples.manifest(all));
+        folder,
+        all,
+        Map.of(dense, first, one, first, two, second, start, first),
+        Samples.manifest(all));
     final Summary summary = Summary.of(RunFolder.read(folder).cells());
     assertTrue(summary.rows().get(0).seconds().isEmpty());
     assertEquals(5, summary.rows().get(0).latencyMsP50().getAsDouble());
     assertEquals(2.5, summary.rows().get(1).seconds().getAsDouble());
     assertEquals(5, summary.rows().get(1).latencyMsP50().getAsDouble(), "one of two is timed");
+    assertEquals("dense-start", summary.rows().get(2).variant());
+    assertTrue(summary.rows().get(2).seconds().isEmpty(), "it was not compressed");
   }
 
   @Test
