@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.SafetensorsEntry;
 import dev.bantam.checkpoint.SafetensorsFile;
-import dev.bantam.checkpoint.SafetensorsLayout;
 import dev.bantam.checkpoint.SafetensorsWriter;
 import dev.bantam.deltamerging.OutputTensor.Action;
 import dev.bantam.tensor.AtomicFiles;
@@ -20,7 +19,6 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -50,8 +48,7 @@ public final class StreamingMerge implements AutoCloseable {
   private final List<SourceModel> models = new ArrayList<>();
   private final MergePlan plan;
   private final TensorMerger merger;
-  private final List<SafetensorsLayout> shards = new ArrayList<>();
-  private final Map<String, Integer> shardOf = new LinkedHashMap<>();
+  private final OutputShards shards;
   private final double[] fisherCoefficients;
 
   private StreamingMerge(MergeRecipe recipe, MergeSources sources, long seed) {
@@ -70,7 +67,7 @@ public final class StreamingMerge implements AutoCloseable {
           .forEach(t -> merger.check(t.name()));
       checkStatistics();
       fisherCoefficients = fisherCoefficients();
-      layOut();
+      shards = new OutputShards(plan.tensors(), sources.shardBytes());
       complete = true;
     } finally {
       if (!complete) {
@@ -96,32 +93,9 @@ public final class StreamingMerge implements AutoCloseable {
     return model;
   }
 
-  private void layOut() {
-    final List<List<SafetensorsLayout.Slot>> files = new ArrayList<>();
-    long filled = Long.MAX_VALUE;
-    for (OutputTensor t : plan.tensors()) {
-      if (filled > sources.shardBytes() - t.bytes()) {
-        files.add(new ArrayList<>());
-        filled = 0;
-      }
-      filled += t.bytes();
-      shardOf.put(t.name(), files.size() - 1);
-      files
-          .get(files.size() - 1)
-          .add(new SafetensorsLayout.Slot(t.name(), t.type(), t.shape(), 0, t.bytes()));
-    }
-    files.forEach(slots -> shards.add(SafetensorsLayout.of(Map.of("format", "pt"), slots)));
-  }
-
-  private String shardName(int shard) {
-    return shards.size() == 1
-        ? "model.safetensors"
-        : String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", shard + 1, shards.size());
-  }
-
   /** Bytes of the files of tensors, heads that are kept apart not included. */
   public long bytes() {
-    return shards.stream().mapToLong(SafetensorsLayout::bytes).sum();
+    return shards.bytes();
   }
 
   /**
@@ -161,8 +135,8 @@ public final class StreamingMerge implements AutoCloseable {
             merged,
             plan.tensors().size() - merged,
             bytes(),
-            shards.size(),
-            shards.size() == 1 ? "" : "s",
+            shards.count(),
+            shards.count() == 1 ? "" : "s",
             memory() / 1_000_000));
     for (int t = 0; t < models.size(); t++) {
       if (!plan.apart(t).isEmpty()) {
@@ -256,21 +230,14 @@ public final class StreamingMerge implements AutoCloseable {
       throws IOException {
     final List<FileChannel> channels = new ArrayList<>();
     try {
-      for (int s = 0; s < shards.size(); s++) {
-        channels.add(
-            FileChannel.open(
-                folder.resolve(shardName(s)),
-                StandardOpenOption.CREATE,
-                StandardOpenOption.READ,
-                StandardOpenOption.WRITE));
-      }
-      if (!areIntact(channels)) {
+      shards.open(folder, channels);
+      if (!shards.areIntact(channels)) {
         journal.forget(); // what it says is about other files
       }
       final List<OutputTensor> left =
           plan.tensors().stream().filter(t -> !journal.isDone(t.name())).toList();
       checkDisk(folder, left);
-      prepare(channels);
+      shards.prepare(channels);
       if (left.size() < plan.tensors().size()) {
         progress.message(
             "Going on: "
@@ -314,9 +281,8 @@ public final class StreamingMerge implements AutoCloseable {
           left.size(),
           (index, worker) -> {
             final OutputTensor t = left.get(index);
-            final int shard = shardOf.get(t.name());
-            final FileChannel file = channels.get(shard);
-            final long at = shards.get(shard).slot(t.name()).begin();
+            final FileChannel file = channels.get(shards.file(t.name()));
+            final long at = shards.begin(t.name());
             try {
               if (t.action() == Action.MERGE) {
                 final long bytes = memory(t);
@@ -408,33 +374,6 @@ public final class StreamingMerge implements AutoCloseable {
     }
   }
 
-  private boolean areIntact(List<FileChannel> channels) throws IOException {
-    boolean intact = true;
-    for (int s = 0; s < channels.size(); s++) {
-      final ByteBuffer header = ByteBuffer.wrap(shards.get(s).header());
-      final ByteBuffer found = ByteBuffer.allocate(header.capacity());
-      while (found.hasRemaining() && channels.get(s).read(found, found.position()) >= 0) {
-        continue; // to the end
-      }
-      intact &= channels.get(s).size() == shards.get(s).bytes() && header.equals(found.flip());
-    }
-    return intact;
-  }
-
-  /** Files of their full length, with their headers; the rest comes in any order. */
-  private void prepare(List<FileChannel> channels) throws IOException {
-    for (int s = 0; s < channels.size(); s++) {
-      final FileChannel channel = channels.get(s);
-      final long bytes = shards.get(s).bytes();
-      if (channel.size() > bytes) {
-        channel.truncate(bytes);
-      } else if (channel.size() < bytes) {
-        channel.write(ByteBuffer.allocate(1), bytes - 1);
-      }
-      channel.write(ByteBuffer.wrap(shards.get(s).header()), 0);
-    }
-  }
-
   private static void checkDisk(Path folder, List<OutputTensor> left) throws IOException {
     final long needed = left.stream().mapToLong(OutputTensor::bytes).sum();
     final long free = Files.getFileStore(folder).getUsableSpace();
@@ -445,9 +384,7 @@ public final class StreamingMerge implements AutoCloseable {
 
   /** Everything but the tensors of the merged model. */
   private void writeFiles(Path folder) {
-    if (shards.size() > 1) {
-      writeIndex(folder);
-    }
+    shards.writeIndex(folder, plan.tensors().stream().mapToLong(OutputTensor::bytes).sum());
     for (int t = 0; t < models.size(); t++) {
       if (!plan.apart(t).isEmpty()) {
         writeHead(folder, t);
@@ -468,16 +405,6 @@ public final class StreamingMerge implements AutoCloseable {
 
   private Optional<SourceModel> model(String name) {
     return opened.stream().filter(m -> m.name().equals(name)).findFirst();
-  }
-
-  private void writeIndex(Path folder) {
-    final ObjectNode index = new ObjectMapper().createObjectNode();
-    index
-        .putObject("metadata")
-        .put("total_size", plan.tensors().stream().mapToLong(OutputTensor::bytes).sum());
-    final ObjectNode map = index.putObject("weight_map");
-    new TreeMap<>(shardOf).forEach((name, shard) -> map.put(name, shardName(shard)));
-    OutputFiles.write(folder.resolve("model.safetensors.index.json"), index);
   }
 
   /** A head, with the configuration that names its labels. */
