@@ -13,6 +13,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.TreeMap;
 
 /** Configuration and tokenizer of a merged model. */
 final class OutputFiles {
@@ -117,5 +120,25 @@ final class OutputFiles {
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("A tree of plain values is always written", e);
     }
+  }
+
+  /** What was merged: names, no paths and no times. */
+  static ObjectNode record(MergeRecipe recipe, long seed, Optional<String> base) {
+    final ObjectNode record = new ObjectMapper().createObjectNode();
+    record.put("merge_method", recipe.method().word()).put("seed", seed);
+    record.put("mask_generator", RandomMask.GENERATOR);
+    base.ifPresent(name -> record.put("base_model", name));
+    recipe.sparsifier().ifPresent(s -> record.put("sparsifier", s.name().toLowerCase(Locale.ROOT)));
+    recipe.rescale().ifPresent(r -> record.put("rescale", r.word()));
+    recipe.dtype().ifPresent(d -> record.put("dtype", d.word()));
+    final ObjectNode parameters = record.putObject("parameters");
+    new TreeMap<>(recipe.parameters()).forEach((k, v) -> parameters.set(k, json(v)));
+    final var list = record.putArray("models");
+    for (MergeRecipe.Model model : recipe.models()) {
+      final ObjectNode one = list.addObject().put("model", model.name());
+      final ObjectNode own = one.putObject("parameters");
+      new TreeMap<>(model.parameters()).forEach((k, v) -> own.set(k, json(v)));
+    }
+    return record;
   }
 }

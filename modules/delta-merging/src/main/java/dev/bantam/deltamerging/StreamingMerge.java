@@ -1,7 +1,5 @@
 package dev.bantam.deltamerging;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.SafetensorsEntry;
 import dev.bantam.checkpoint.SafetensorsFile;
@@ -25,7 +23,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 
 /**
  * Merges model folders of any size, tensor by tensor: memory holds the tensors that are being
@@ -400,7 +397,9 @@ public final class StreamingMerge implements AutoCloseable {
     if (!plan.hasHead()) {
       OutputFiles.sentenceFiles(pattern.path(), folder);
     }
-    OutputFiles.write(folder.resolve("merge.json"), record());
+    OutputFiles.write(
+        folder.resolve("merge.json"),
+        OutputFiles.record(recipe, seed, base.map(SourceModel::name)));
   }
 
   private Optional<SourceModel> model(String name) {
@@ -427,26 +426,6 @@ public final class StreamingMerge implements AutoCloseable {
         ByteBuffer.allocate(Math.toIntExact(source.tensors().entry(stored).bytes()));
     source.tensors().read(stored, 0, buffer);
     return buffer.array();
-  }
-
-  /** What was merged: names, no paths and no times. */
-  private ObjectNode record() {
-    final ObjectNode record = new ObjectMapper().createObjectNode();
-    record.put("merge_method", recipe.method().word()).put("seed", seed);
-    record.put("mask_generator", RandomMask.GENERATOR);
-    base.ifPresent(b -> record.put("base_model", b.name()));
-    recipe.sparsifier().ifPresent(s -> record.put("sparsifier", s.name().toLowerCase(Locale.ROOT)));
-    recipe.rescale().ifPresent(r -> record.put("rescale", r.word()));
-    recipe.dtype().ifPresent(d -> record.put("dtype", d.word()));
-    final ObjectNode parameters = record.putObject("parameters");
-    new TreeMap<>(recipe.parameters()).forEach((k, v) -> parameters.set(k, OutputFiles.json(v)));
-    final var list = record.putArray("models");
-    for (MergeRecipe.Model model : recipe.models()) {
-      final ObjectNode one = list.addObject().put("model", model.name());
-      final ObjectNode own = one.putObject("parameters");
-      new TreeMap<>(model.parameters()).forEach((k, v) -> own.set(k, OutputFiles.json(v)));
-    }
-    return record;
   }
 
   private boolean hasMoments(OutputTensor t) {
