@@ -30,11 +30,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *       {@code e^2} times a third one.
  * </ul>
  *
- * <p>The higher order allows a displacement ten times as long, so that rounding counts a tenth. On
- * encoders with exact Hessians in double the product is off by 1e-5 to 3e-5 of its norm, in random
- * directions, along gradients and along eigenvectors; four gradients (order s^4) by up to 5e-5,
- * D(s) alone by 1e-4 to 4e-4 at its best step. Differences of float32 gradients do not come much
- * closer.
+ * <p>The higher order allows a longer displacement, so that rounding counts less. On encoders with
+ * exact Hessians in double the product is off by less than 6e-5 of its norm, in random directions,
+ * along gradients and along eigenvectors.
  *
  * <p>Every product starts with {@code e = 1e-2 max(1, |w|)}. In the directions of largest curvature
  * of a model that is too far: D(s) and D(2s) then differ by more than {@value #SMOOTH} of the
