@@ -138,16 +138,11 @@ final class GlueFile {
     if (at >= 0) {
       examples.add(Example.labelled(text, pair, at));
     } else {
-      problems.add(
-          file,
+      unknown(
           number,
-          "'"
-              + label
-              + "' in cell "
-              + (places.label() + 1)
-              + " is no label of "
-              + task.title()
-              + ", whose labels are "
+          label,
+          "label",
+          ", whose labels are "
               + String.join(", ", task.written())
               + ". "
               + (task.columns().hasHeader() || number > 1
@@ -161,18 +156,28 @@ final class GlueFile {
     if (score >= 0 && score <= HIGHEST_SCORE) {
       examples.add(Example.scored(text, pair, score));
     } else {
-      problems.add(
-          file,
+      unknown(
           number,
-          "'"
-              + label
-              + "' in cell "
-              + (places.label() + 1)
-              + " is no score of "
-              + task.title()
-              + ", a number from 0 to 5 such as 3.800. Take the file as GLUE distributes it, or"
-              + " repair the line.");
+          label,
+          "score",
+          ", a number from 0 to 5 such as 3.800. Take the file as GLUE distributes it, or repair the"
+              + " line.");
     }
+  }
+
+  private void unknown(long number, String written, String what, String remedy) {
+    problems.add(
+        file,
+        number,
+        "'"
+            + written
+            + "' in cell "
+            + (places.label() + 1)
+            + " is no "
+            + what
+            + " of "
+            + task.title()
+            + remedy);
   }
 
   private void checkCounts() {

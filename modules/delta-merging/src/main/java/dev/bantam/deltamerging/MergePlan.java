@@ -375,17 +375,7 @@ final class MergePlan {
     if (!owner.equals(pattern)) {
       return; // today's models no longer store them
     }
-    final SafetensorsEntry entry = owner.entry(name);
-    tensors.add(
-        new OutputTensor(
-            owner.stored().get(name),
-            name,
-            Action.COPY_IF_EQUAL,
-            entry.type(),
-            entry.dimensions(),
-            Precision.FLOAT32,
-            indexOf(owner),
-            List.of()));
+    copied(name, owner, Action.COPY_IF_EQUAL);
   }
 
   private int indexOf(SourceModel model) {
@@ -407,18 +397,18 @@ final class MergePlan {
         }
       }
       if (model.equals(pattern) && sources.heads() == Heads.ATTACH) {
-        apart.get(t).forEach(name -> copied(name, model));
+        apart.get(t).forEach(name -> copied(name, model, Action.COPY));
       }
     }
   }
 
-  private void copied(String name, SourceModel model) {
+  private void copied(String name, SourceModel model, Action action) {
     final SafetensorsEntry entry = model.entry(name);
     tensors.add(
         new OutputTensor(
             model.stored().get(name),
             name,
-            Action.COPY,
+            action,
             entry.type(),
             entry.dimensions(),
             Precision.FLOAT32,
