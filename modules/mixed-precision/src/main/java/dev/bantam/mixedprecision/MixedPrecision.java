@@ -56,8 +56,9 @@ record MixedPrecision(
       settings.problem("bits", "'allocate' chooses them. Delete one of the two.");
     }
     final int lowest = choice.bits().isEmpty() ? 2 : choice.bits().get(0); // none was reported
+    final WeightFormat format = WeightFormat.readBeside(settings, lowest);
     return new MixedPrecision(
-        selector, choice, WeightFormat.readBeside(settings, lowest), rounding);
+        selector, choice, format, Quantization.orTrained(settings, format, rounding));
   }
 
   @Override

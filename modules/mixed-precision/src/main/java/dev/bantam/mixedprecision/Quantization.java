@@ -34,9 +34,21 @@ final class Quantization {
     }
     final TensorSelector selector = TensorSelector.read(settings);
     final WeightFormat format = WeightFormat.read(settings);
-    return rounding instanceof Rounding.Nearest
+    final Rounding how = orTrained(settings, format, rounding);
+    return how instanceof Rounding.Nearest
         ? new RoundToNearest(selector, format)
-        : new UniformPrecision(selector, format, rounding);
+        : new UniformPrecision(selector, format, how);
+  }
+
+  /** The nearest codes can be trained. */
+  static Rounding orTrained(Settings settings, WeightFormat format, Rounding rounding) {
+    if (rounding instanceof Rounding.Nearest) {
+      return QuantizedTraining.read(settings, format).orElse(rounding);
+    }
+    if (format.range() == WeightFormat.Range.LSQ) {
+      settings.problem("range", "'lsq' is for 'method: rtn' with 'train'. Write 'mse'.");
+    }
+    return rounding;
   }
 
   /** Rounds matrices of decided formats and stores their codes in the cheapest form. */

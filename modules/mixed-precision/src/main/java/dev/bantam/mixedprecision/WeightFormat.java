@@ -51,8 +51,8 @@ public record WeightFormat(
     /** The part of least squared error; symmetric codes are -L-1..L. */
     MSE,
     /**
-     * As {@link #MSE}, and from there on learned in a training (LSQ, Esser et al. 2020); symmetric
-     * codes only.
+     * Learned in a training (LSQ, Esser et al. 2020), from the range of least squared error on, or
+     * with an offset from the whole range on.
      */
     LSQ;
 
@@ -79,7 +79,7 @@ public record WeightFormat(
     Objects.requireNonNull(scheme, "scheme");
     Objects.requireNonNull(range, "range");
     Objects.requireNonNull(scaleType, "scaleType");
-    if (scheme == Scheme.OFFSET && range != Range.MIN_MAX) {
+    if (scheme == Scheme.OFFSET && range == Range.MSE) {
       throw new IllegalArgumentException("No search for the range of codes with an offset");
     }
     if (groupSize.isPresent() && buckets.isPresent()) {
@@ -120,7 +120,7 @@ public record WeightFormat(
     final Scheme scheme = settings.choice("scheme", Scheme.class, defaults.scheme);
     final Range only = Range.of(scheme, bits);
     final Range range = settings.choice("range", Range.class, only);
-    if (scheme == Scheme.OFFSET && range != only) {
+    if (scheme == Scheme.OFFSET && range == Range.MSE) {
       settings.problem(
           "range", "there is no search for codes with an offset. Write 'min-max', or delete it.");
     }
@@ -129,7 +129,7 @@ public record WeightFormat(
         buckets.isPresent() ? OptionalInt.empty() : groupSize,
         buckets,
         scheme,
-        scheme == Scheme.OFFSET ? only : range,
+        scheme == Scheme.OFFSET && range == Range.MSE ? only : range,
         settings.choice("scale-type", ScaleType.class, defaults.scaleType));
   }
 
