@@ -32,7 +32,7 @@ import java.util.function.BiConsumer;
  * @param dampening share of the mean diagonal element of H that is added to the diagonal
  * @param actOrder whether columns of large inputs come first
  * @param staticGroups whether the levels of groups of inputs come from the weights as they were;
- *     always so with {@code actOrder}, since files hold groups of neighbouring inputs
+ *     with {@code actOrder} they do in any case, since files hold groups of neighbouring inputs
  */
 record Gptq(
     int batches, int batch, int block, double dampening, boolean actOrder, boolean staticGroups)
@@ -62,13 +62,15 @@ record Gptq(
   }
 
   private static Gptq read(Settings settings) {
+    final boolean actOrder = settings.flag("act-order", false);
+    final boolean groups = settings.has("group-size");
     return new Gptq(
         settings.integer("batches", 1, MOST, 16),
         settings.integer("batch", 1, 1 << 12, 32),
         settings.integer("block", 1, MOST, 128),
         settings.number("dampening", 1e-9, 10, 0.01),
-        settings.flag("act-order", false),
-        settings.flag("static-groups", false));
+        actOrder,
+        groups && !actOrder && settings.flag("static-groups", false));
   }
 
   @Override
