@@ -1,5 +1,7 @@
 package dev.bantam.mixedprecision;
 
+import dev.bantam.mixedprecision.WeightFormat.Range;
+
 /** Finds the levels of a group of weights. An object serves one thread. */
 @FunctionalInterface
 interface GroupFit {
@@ -25,8 +27,11 @@ interface GroupFit {
 
   private static GroupGrid symmetric(
       float[] w, int from, int n, WeightFormat format, ClipSearch search) {
-    final float peak = ScaleRules.peak(w, from, n);
     final int bits = format.bits();
+    final float peak =
+        format.range() == Range.PERCENTILE
+            ? Percentiles.ofMagnitudes(w, from, n, format.percentile())
+            : ScaleRules.peak(w, from, n);
     final ScaleType type = format.scaleType();
     final float scale =
         format.range().searches()
@@ -46,8 +51,15 @@ interface GroupFit {
         format.range().searches()
             ? search.affine(w, from, n, bits, type, ClipSearch.COARSE, ClipSearch.FINE)
             : 1f;
-    final float lowest = share * ScaleRules.lowest(w, from, n);
-    final float highest = share * ScaleRules.highest(w, from, n);
+    final boolean percentile = format.range() == Range.PERCENTILE;
+    final float lowest =
+        percentile
+            ? Math.min(0, Percentiles.lower(w, from, n, format.percentile()))
+            : share * ScaleRules.lowest(w, from, n);
+    final float highest =
+        percentile
+            ? Math.max(0, Percentiles.upper(w, from, n, format.percentile()))
+            : share * ScaleRules.highest(w, from, n);
     final float scale = ScaleRules.affine(lowest, highest, bits, type);
     return GroupGrid.around(scale, ScaleRules.zeroPoint(lowest, scale, bits), bits);
   }

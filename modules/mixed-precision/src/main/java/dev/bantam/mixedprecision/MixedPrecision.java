@@ -7,6 +7,7 @@ import dev.bantam.compression.StepLog;
 import dev.bantam.compression.StepResources;
 import dev.bantam.compression.TensorSelector;
 import dev.bantam.data.LabelledBatch;
+import dev.bantam.mixedprecision.BitAllocation.Budget;
 import dev.bantam.mixedprecision.BitAllocation.Option;
 import dev.bantam.model.Batch;
 import dev.bantam.model.Model;
@@ -16,6 +17,7 @@ import dev.bantam.training.hessian.Estimate;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -66,7 +68,28 @@ record MixedPrecision(
     final List<StepProblem> problems = new ArrayList<>(selector.check(shapes));
     problems.addAll(format.check(shapes, selector.select(shapes)));
     problems.addAll(rounding.check(shapes, selector.select(shapes), format));
+    if (problems.isEmpty() && choice.megabytes().isPresent()) {
+      final double least = bytes(shapes, choice.bits().get(0)) / 1e6;
+      if (choice.megabytes().getAsDouble() < least) {
+        problems.add(
+            new StepProblem(
+                "allocate",
+                String.format(
+                    Locale.ROOT,
+                    "'megabytes' is %s, and the matrices take %s at the smallest width. Offer"
+                        + " smaller widths, make groups larger, or allow more.",
+                    choice.megabytes().getAsDouble(),
+                    least)));
+      }
+    }
     return problems;
+  }
+
+  private long bytes(Map<String, long[]> shapes, int bits) {
+    return selector.select(shapes).stream()
+        .mapToLong(
+            name -> format.withBits(bits).storedBytes(shapes.get(name)[0], shapes.get(name)[1]))
+        .sum();
   }
 
   @Override
@@ -76,18 +99,22 @@ record MixedPrecision(
 
   @Override
   public List<Forecast> forecast(Map<String, long[]> shapes, Map<String, Forecast> before) {
+    final int low = (int) Math.floor(choice.average());
+    final int high = (int) Math.ceil(choice.average());
+    final double share = choice.average() - low;
+    final double all = (1 - share) * bytes(shapes, low) + share * bytes(shapes, high);
+    final double limit = 1e6 * choice.megabytes().orElse(Double.POSITIVE_INFINITY);
+    final double kept = Math.min(1, limit / all);
     final List<Forecast> forecasts = new ArrayList<>();
     for (String name : selector.select(shapes)) {
       final long[] shape = shapes.get(name);
-      final int low = (int) Math.floor(choice.average());
-      final int high = (int) Math.ceil(choice.average());
       final long least = format.withBits(low).storedBytes(shape[0], shape[1]);
       final long most = format.withBits(high).storedBytes(shape[0], shape[1]);
       forecasts.add(
           new Forecast(
               name,
               choice.describe() + ", " + format.describeGroups() + inWords(),
-              Math.round(least + (choice.average() - low) * (most - least))));
+              Math.round(kept * (least + share * (most - least)))));
     }
     return forecasts;
   }
@@ -205,7 +232,12 @@ record MixedPrecision(
                       * Math.pow(4, -bits)
                       / layers.get(Unit.LAYER.of(name)).size();
             };
-        own.add(new Option((long) bits * weights.length, omega));
+        final long[] shape = state.weights().get(name).shape();
+        own.add(
+            new Option(
+                (long) bits * weights.length,
+                format.withBits(bits).storedBytes(shape[0], shape[1]),
+                omega));
       }
       options.put(name, own);
     }
@@ -230,7 +262,7 @@ record MixedPrecision(
         units.values().stream()
             .map(members -> BitAllocation.together(members.stream().map(options::get).toList()))
             .toList();
-    final long budget =
+    final Budget budget =
         choice.budget(NominalSize.bits(state.shapes(), name -> names.contains(name) ? 1 : 0));
     final List<Integer> choices =
         switch (choice.sensitivity()) {

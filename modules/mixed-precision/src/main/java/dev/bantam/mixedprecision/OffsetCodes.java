@@ -1,7 +1,10 @@
 package dev.bantam.mixedprecision;
 
+import dev.bantam.mixedprecision.WeightFormat.Range;
+
 /**
- * Codes above an offset, Q-BERT's quantizer (Shen et al. 2020, appendix A) with the whole range:
+ * Codes above an offset, Q-BERT's quantizer (Shen et al. 2020, appendix A) with the whole range, or
+ * the part between two percentiles:
  *
  * <pre>
  * q_0 = min w,  Delta = (max w - q_0) / (2^bits - 1),  code = rint((w - q_0) / Delta)
@@ -21,9 +24,10 @@ final class OffsetCodes {
    * @param w weights, finite; not modified
    */
   static GroupGrid fit(float[] w, int from, int n, WeightFormat format) {
-    float lowest = w[from];
-    float highest = w[from];
-    for (int i = from + 1; i < from + n; i++) {
+    final boolean percentile = format.range() == Range.PERCENTILE;
+    float lowest = percentile ? Percentiles.lower(w, from, n, format.percentile()) : w[from];
+    float highest = percentile ? Percentiles.upper(w, from, n, format.percentile()) : w[from];
+    for (int i = from + 1; i < from + n && !percentile; i++) {
       lowest = Math.min(lowest, w[i]);
       highest = Math.max(highest, w[i]);
     }

@@ -19,6 +19,8 @@ import java.util.OptionalInt;
  *     rows, or of groups of inputs
  * @param scheme where zero lies among the codes
  * @param range which part of the weights' range the codes cover
+ * @param percentile with {@link Range#PERCENTILE}, which share of the weights the upper end of the
+ *     range lies above, in (50, 100]; of their magnitudes if the scheme is symmetric
  * @param scaleType type of the stored scales
  */
 public record WeightFormat(
@@ -27,7 +29,13 @@ public record WeightFormat(
     OptionalInt buckets,
     Scheme scheme,
     Range range,
+    double percentile,
     ScaleType scaleType) {
+  private static final double ABOVE_HALF = Math.nextUp(50.0);
+
+  /** The percentile where none is given: that of Q-BERT's code. */
+  public static final double PERCENTILE = 99.9;
+
   /** Where zero lies among the codes. */
   public enum Scheme {
     /** In the middle: zero is code 0. */
@@ -51,6 +59,11 @@ public record WeightFormat(
     /** The part of least squared error; symmetric codes are -L-1..L. */
     MSE,
     /**
+     * The part between two percentiles of the weights, which clips the same share of them at each
+     * end; symmetric codes are -L-1..L.
+     */
+    PERCENTILE,
+    /**
      * Learned in a training (LSQ, Esser et al. 2020), from the range of least squared error on, or
      * with an offset from the whole range on.
      */
@@ -66,7 +79,7 @@ public record WeightFormat(
 
     /** Whether the range of least squared error is searched. */
     boolean searches() {
-      return this != MIN_MAX;
+      return this == MSE || this == LSQ;
     }
 
     /** Offsets come with the whole range only. */
@@ -88,6 +101,9 @@ public record WeightFormat(
     if (buckets.isPresent() && buckets.getAsInt() < 1) {
       throw new IllegalArgumentException("groups is at least 1: " + buckets.getAsInt());
     }
+    if (!(percentile > 50 && percentile <= 100)) {
+      throw new IllegalArgumentException("percentile is in (50, 100]: " + percentile);
+    }
     if (bits < 2 || bits > 8) {
       throw new IllegalArgumentException("bits is 2..8, not " + bits);
     }
@@ -99,7 +115,7 @@ public record WeightFormat(
   /** Scales of rows, or of groups of inputs. */
   public WeightFormat(
       int bits, OptionalInt groupSize, Scheme scheme, Range range, ScaleType scaleType) {
-    this(bits, groupSize, OptionalInt.empty(), scheme, range, scaleType);
+    this(bits, groupSize, OptionalInt.empty(), scheme, range, PERCENTILE, scaleType);
   }
 
   /** The one home of the defaults. */
@@ -130,6 +146,9 @@ public record WeightFormat(
         buckets,
         scheme,
         scheme == Scheme.OFFSET && range == Range.MSE ? only : range,
+        range == Range.PERCENTILE
+            ? settings.number("percentile", ABOVE_HALF, 100, PERCENTILE)
+            : PERCENTILE,
         settings.choice("scale-type", ScaleType.class, defaults.scaleType));
   }
 
@@ -146,7 +165,7 @@ public record WeightFormat(
 
   /** The same with another width, the range included. */
   WeightFormat withBits(int width) {
-    return new WeightFormat(width, groupSize, buckets, scheme, range, scaleType);
+    return new WeightFormat(width, groupSize, buckets, scheme, range, percentile, scaleType);
   }
 
   /** Matrices that the groups do not divide. */
@@ -233,7 +252,7 @@ public record WeightFormat(
         word(scheme),
         offset ? 0 : restricted ? -top : -top - 1,
         offset ? 2 * top + 1 : top,
-        word(range),
+        rangeInWords(),
         word(scaleType));
   }
 
@@ -244,8 +263,12 @@ public record WeightFormat(
         "%s, %s, %s range, %s scales",
         groupsInWords(),
         word(scheme),
-        word(range),
+        rangeInWords(),
         word(scaleType));
+  }
+
+  private String rangeInWords() {
+    return range == Range.PERCENTILE ? "percentile " + percentile : word(range);
   }
 
   private String groupsInWords() {

@@ -128,6 +128,7 @@ class FakeQuantizedLinearTest {
         buckets,
         scheme,
         range,
+        95,
         ScaleType.FLOAT16);
   }
 

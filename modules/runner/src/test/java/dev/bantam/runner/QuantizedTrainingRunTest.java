@@ -1,7 +1,6 @@
 package dev.bantam.runner;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,8 +8,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.bantam.compression.CompressedTensor;
 import dev.bantam.compression.GroupedTensor;
+import dev.bantam.compression.Step;
 import dev.bantam.compression.TensorSelector;
 import dev.bantam.export.PackedFile;
+import dev.bantam.runner.experiment.Experiment;
+import dev.bantam.runner.experiment.ExperimentReader;
+import dev.bantam.runner.experiment.Variant;
+import dev.bantam.runner.run.StepCatalogue;
 import dev.bantam.tensor.Floats;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -184,23 +188,39 @@ class QuantizedTrainingRunTest {
   /** Killed after an epoch; the rest gives the same bytes, with another number of threads. */
   @Test
   void aKilledTrainingGoesOn() {
+    final String lsq = VARIANTS.lines().filter(line -> line.contains("name: lsq")).findFirst().get();
+    final Path one =
+        tiny.write("one.yaml", withVariants("variants:\n  - {name: dense}\n" + lsq + "\n"));
     final Path killed = temporary.resolve("killed");
     final Path half = killed.resolve("cells/." + Tiny.CELL + "lsq.s1.work");
-    try (Child child = Child.start(temporary, "run", experiment, "-o", killed, "--threads", 2)) {
+    try (Child child = Child.start(temporary, "run", one, "-o", killed, "--threads", 2)) {
       child.until(() -> Files.isRegularFile(half.resolve("training-1.resume.safetensors"))).kill();
     }
-    Outcome.of("run", experiment, "-o", killed, "--threads", 1).code(0).prints("reused");
-    assertEquals(List.of(), Folders.differences(files, Folders.stable(killed)));
+    Outcome.of("run", one, "-o", killed, "--threads", 1).code(0).prints("reused");
+    final SortedMap<String, String> found = Folders.stable(killed);
+    for (String variant : List.of("dense", "lsq")) {
+      assertEquals(files.get(weights(variant)), found.get(weights(variant)), variant);
+    }
     assertEquals(List.of(), Folders.leftovers(killed));
   }
 
+  /** Fewer and smaller samples, fewer epochs; and no less for being asked twice. */
   @Test
   void aSmokeRunDoesLess() {
-    final Path smoke = temporary.resolve("smoke");
-    Outcome.of("run", experiment, "--smoke", "-o", smoke).code(0);
-    final String resolved = Tiny.read(smoke.resolve("experiment.resolved.yaml"));
-    assertFalse(resolved.contains("epochs: 2"), resolved);
-    assertFalse(resolved.contains("batches: 3"), resolved);
+    final Experiment<Step> asked =
+        new ExperimentReader<Step>(new StepCatalogue()).read(experiment).experiment();
+    final Map<String, Map<String, Integer>> less = new TreeMap<>();
+    for (Variant<Step> variant : asked.variants()) {
+      if (!variant.steps().isEmpty()) {
+        final Step step = variant.steps().get(variant.steps().size() - 1).value();
+        less.put(variant.name(), step.smoke().settings());
+        assertEquals(step.smoke().step(), step.smoke().step().smoke().step(), variant.name());
+      }
+    }
+    assertEquals(Map.of("batches", 1, "batch", 8), less.get("gptq"));
+    assertEquals(Map.of("batches", 1, "batch", 8), less.get("mp-2-3-error-gptq"));
+    assertEquals(Map.of("train.epochs", 1, "train.batch", 8), less.get("qat"));
+    assertEquals(Map.of(), less.get("rtn"));
   }
 
   @Test
