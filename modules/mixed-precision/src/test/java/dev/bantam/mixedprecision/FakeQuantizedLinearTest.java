@@ -143,8 +143,8 @@ class FakeQuantizedLinearTest {
   void productsSeeTheStoredCodes(Scheme scheme) {
     for (Range range : Range.values()) {
       for (OptionalInt buckets : List.of(OptionalInt.empty(), OptionalInt.of(5))) {
-        if (scheme == Scheme.OFFSET && range == Range.MSE
-            || scheme == Scheme.AFFINE && range == Range.LSQ) {
+        if ((scheme == Scheme.OFFSET && range == Range.MSE)
+            || (scheme == Scheme.AFFINE && range == Range.LSQ)) {
           continue; // refused
         }
         final WeightFormat format = format(scheme, range, buckets);

@@ -8,6 +8,7 @@ import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.deltamerging.DeltaCoding;
 import dev.bantam.deltamerging.DeltaFile;
+import dev.bantam.deltamerging.DeltaFile.Kind;
 import dev.bantam.deltamerging.DeltaStatistics;
 import dev.bantam.deltamerging.DeltaWeights;
 import dev.bantam.export.ExportCheck;
@@ -123,8 +124,8 @@ public final class DeltaFolder {
         HuggingFaceFolder.read(folder, () -> new DeltaWeights(file, base.parameters()), progress);
     final ExportCheck check;
     final double largest;
-    try (EncoderModel one = encoder(tuned, workers);
-        EncoderModel other = encoder(back, workers)) {
+    try (EncoderModel one = Encoders.of(tuned, workers);
+        EncoderModel other = Encoders.of(back, workers)) {
       check = ExportCheck.compare(one, other, back);
       largest = difference(tuned.parameters(), back.parameters());
     } finally {
@@ -135,10 +136,10 @@ public final class DeltaFolder {
     manifest.putObject("base").put("name", origin.name()).put("sha256", origin.sha256());
     manifest
         .putObject("bytes")
-        .put("values", sizes.values())
-        .put("scales", sizes.scales())
-        .put("masks", sizes.masks())
-        .put("whole", sizes.whole())
+        .put("values", sizes.of(Kind.VALUES, Kind.CODES))
+        .put("scales", sizes.of(Kind.SCALES))
+        .put("masks", sizes.of(Kind.MASKS))
+        .put("whole", sizes.of(Kind.WHOLE))
         .put("header", sizes.header());
     manifest.put("largest_weight_difference", largest);
     OnnxExport.describe(check, manifest);
@@ -154,19 +155,15 @@ public final class DeltaFolder {
         statistics,
         sizes.total(),
         (double) dense / sizes.total(),
-        sizes.values(),
-        sizes.scales(),
-        sizes.masks(),
-        sizes.whole(),
+        sizes.of(Kind.VALUES, Kind.CODES),
+        sizes.of(Kind.SCALES),
+        sizes.of(Kind.MASKS),
+        sizes.of(Kind.WHOLE),
         sizes.header(),
         check.inputs(),
         check.largest(),
         check.flips(),
         largest);
-  }
-
-  private static EncoderModel encoder(Checkpoint m, Workers workers) {
-    return new EncoderModel(m.architecture(), m.head(), m.pooling(), m.parameters(), workers);
   }
 
   /** Of all tensors that both models have. */
@@ -218,7 +215,8 @@ public final class DeltaFolder {
     return largest;
   }
 
-  private static String card(DeltaFile.BaseModel base, Checkpoint tuned, DeltaCoding coding) {
+  /** The card of a folder. */
+  static String card(DeltaFile.BaseModel base, Checkpoint tuned, DeltaCoding coding) {
     return "# "
         + tuned.name()
         + ", as differences to "

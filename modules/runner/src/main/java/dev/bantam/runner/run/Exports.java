@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.SafetensorsFile;
+import dev.bantam.compression.CompressedModel;
+import dev.bantam.deltamerging.DeltaFile;
 import dev.bantam.export.ExportCheck;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
@@ -14,11 +16,13 @@ import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.ResolvedExperiment;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.UnwritableException;
 import dev.bantam.tensor.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -60,7 +64,9 @@ final class Exports {
             .resolve(cell.name().replaceAll("\\.s" + cell.seed() + "(d[0-9]+)?$", ""))
             .resolve(ExportFormats.id(format));
     final String treatment =
-        ResolvedExperiment.steps(cell.variant()) + ResolvedExperiment.merge(cell.variant());
+        ResolvedExperiment.steps(cell.variant())
+            + ResolvedExperiment.merge(cell.variant())
+            + ResolvedExperiment.delta(cell.variant());
     final String card = ModelCard.text(cell.subject(), dense, record, treatment, format);
     if (holds(target, sha256, card)) {
       return;
@@ -74,6 +80,11 @@ final class Exports {
       if (format == ExportFormat.SAFETENSORS) {
         ModelFolder.copy(temporary, source, weights, card);
         OnnxExport.describe(check(cell, source, weights, temporary, workers), manifest);
+        manifest.put(
+            FILE_HASH, SafetensorsFile.sha256(temporary.resolve(ModelFolder.WEIGHTS)));
+      } else if (format == ExportFormat.DELTA) {
+        ModelFolder.describe(temporary, source, card);
+        copy(weights, temporary.resolve(DeltaFile.NAME));
         manifest.put(FILE_HASH, sha256);
       } else {
         ModelFolder.describe(temporary, source, card);
@@ -102,7 +113,12 @@ final class Exports {
       }
       final JsonNode found = Json.read(manifest);
       final Path onnx = target.resolve(OnnxExport.FILE);
-      final Path file = Files.isRegularFile(onnx) ? onnx : target.resolve(ModelFolder.WEIGHTS);
+      final Path delta = target.resolve(DeltaFile.NAME);
+      final Path file =
+          Stream.of(onnx, delta)
+              .filter(Files::isRegularFile)
+              .findFirst()
+              .orElse(target.resolve(ModelFolder.WEIGHTS));
       return found.path(WEIGHTS_HASH).asText().equals(sha256)
           && Files.isRegularFile(file)
           && SafetensorsFile.sha256(file).equals(found.path(FILE_HASH).asText());
@@ -113,11 +129,12 @@ final class Exports {
 
   private ExportCheck check(
       Cell cell, Checkpoint source, Path weights, Path exported, Workers workers) {
-    final Map<String, INDArray> before = PackedFile.read(weights).dense();
+    final CompressedModel stored = PackedFile.read(weights);
+    final Map<String, INDArray> before = stored.dense();
     final Checkpoint readBack = ModelFolder.read(exported, progress);
     final ExportCheck check;
-    try (EncoderModel one = encoder(source, before, workers);
-        EncoderModel other = encoder(readBack, readBack.parameters(), workers)) {
+    try (EncoderModel one = Encoders.of(source, before, stored.operations(), workers);
+        EncoderModel other = Encoders.of(readBack, workers)) {
       check = ExportCheck.compare(one, other, readBack);
     }
     Bench.free(before);
@@ -132,9 +149,12 @@ final class Exports {
     return check;
   }
 
-  private static EncoderModel encoder(
-      Checkpoint like, Map<String, INDArray> weights, Workers workers) {
-    return new EncoderModel(like.architecture(), like.head(), like.pooling(), weights, workers);
+  private static void copy(Path from, Path to) {
+    try {
+      Files.copy(from, to);
+    } catch (IOException e) {
+      throw UnwritableException.of(to, e);
+    }
   }
 
   private ObjectNode manifest(Cell cell, String sha256, ExportFormat format) {
