@@ -114,6 +114,10 @@ class DocumentTest {
               - {name: fisher, steps: [{quantize: {allocate: {average: 3, sensitivity: fisher-trace}}}]}
               - {name: qbert, steps: [{quantize: {allocate: {average: 3, sensitivity: q-bert}}}]}
               - {name: random, steps: [{quantize: {allocate: {average: 3, sensitivity: random}}}]}
+              - {name: gptq, steps: [{quantize: {method: gptq, bits: 4, groups: 2, act-order: true}}]}
+              - {name: static, steps: [{quantize: {method: gptq, bits: 4, group-size: 2}}]}
+              - {name: bytes, steps: [{quantize: {allocate: {megabytes: 3}, range: percentile}}]}
+              - {name: lsq, steps: [{quantize: {bits: 2, range: lsq, train: {}}}]}
               - {name: merged, merge: {method: ties, inputs: [a, c]}}
             evaluate: {latency: {}}
             export: [safetensors]
@@ -150,7 +154,8 @@ class DocumentTest {
                             + " 0.8}, train: {}}}, {quantize: {bits: 8}}, {quantize: {allocate:"
                             + " {average: 3}}}, {quantize: {allocate: {average: 3, sensitivity:"
                             + " fisher-trace}}}, {quantize: {allocate: {average: 3, sensitivity:"
-                            + " random}}}]}]"))),
+                            + " random}}}, {quantize: {bits: 8, range: percentile}}, {quantize:"
+                            + " {method: gptq, bits: 4, group-size: 64}}]}]"))),
             StandardCharsets.UTF_8);
     int compared = 0;
     for (String row : document().lines().filter(l -> l.startsWith("| `")).toList()) {
