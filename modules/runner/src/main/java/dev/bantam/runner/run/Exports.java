@@ -75,8 +75,7 @@ final class Exports {
       if (format == ExportFormat.SAFETENSORS) {
         ModelFolder.copy(temporary, source, weights, card);
         OnnxExport.describe(check(cell, source, weights, temporary, workers), manifest);
-        manifest.put(
-            FILE_HASH, SafetensorsFile.sha256(temporary.resolve(ModelFolder.WEIGHTS)));
+        manifest.put(FILE_HASH, SafetensorsFile.sha256(temporary.resolve(ModelFolder.WEIGHTS)));
       } else {
         ModelFolder.describe(temporary, source, card);
         final Path file = temporary.resolve(OnnxExport.FILE);
