@@ -219,7 +219,7 @@ class TensorBundleTest {
   private static void varint(OutputStream out, long value) throws IOException {
     long left = value;
     while (left > 0x7f) {
-      out.write((int) (left & 0x7f | 0x80));
+      out.write((int) ((left & 0x7f) | 0x80));
       left >>>= 7;
     }
     out.write((int) left);
