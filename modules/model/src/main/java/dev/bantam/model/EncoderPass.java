@@ -189,7 +189,7 @@ final class EncoderPass {
               weights(i).refresh(),
               buffers,
               input,
-              shape,
+              shape.with(attachments.activation(i)),
               attachments.attention(i),
               spare);
       stages.addAll(layer.stages());
@@ -371,7 +371,7 @@ final class EncoderPass {
               memory.layer(i),
               buffers,
               inputOf(i),
-              shape,
+              shape.with(attachments.activation(i)),
               attachments.attention(i),
               gradients,
               spare)

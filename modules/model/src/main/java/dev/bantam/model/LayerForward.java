@@ -54,8 +54,13 @@ final class LayerForward {
             pass, layer, weights.attentionWidth(), shape.headSize(), buffers, strategy, spare);
   }
 
-  /** What every layer of an encoder shares. */
+  /** What every layer of an encoder shares, but for an activation of its own. */
   record EncoderShape(int hiddenSize, int headSize, Kernels.Activation activation, double eps) {
+    /** The same with another activation; null for this one. */
+    EncoderShape with(Activation other) {
+      return other == null ? this : new EncoderShape(hiddenSize, headSize, kernel(other), eps);
+    }
+
     static Kernels.Activation kernel(Activation activation) {
       return switch (activation) {
         case GELU_ERF -> Kernels.Activation.GELU_ERF;
