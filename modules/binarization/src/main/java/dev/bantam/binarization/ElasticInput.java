@@ -109,6 +109,17 @@ final class ElasticInput implements InputCoder {
   }
 
   @Override
+  public ElasticInput copy() {
+    return new ElasticInput(
+        elastic,
+        scale.dup(),
+        move == null ? null : move.dup(),
+        shift,
+        gradientScale,
+        learningRateFactor);
+  }
+
+  @Override
   public double learningRateFactor(String parameter) {
     return learningRateFactor;
   }

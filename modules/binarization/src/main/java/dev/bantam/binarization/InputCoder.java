@@ -68,4 +68,9 @@ interface InputCoder {
 
   /** Reads the parameters; called before each pass. */
   default void prepare() {}
+
+  /** The same with parameters of its own, as they are now. */
+  default InputCoder copy() {
+    return this;
+  }
 }
