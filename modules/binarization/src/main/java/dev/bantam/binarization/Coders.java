@@ -68,7 +68,7 @@ record Coders(
       coding.matrix(name, input());
     }
     for (int layer = 0; layer < model.architecture().layers().size(); layer++) {
-      if (activations != FLOAT && attentionIsCoded(layer, targets)) {
+      if (activations != FLOAT && attentionIsCoded(model, layer, targets)) {
         attention(coding, layer);
       }
     }
@@ -84,8 +84,14 @@ record Coders(
     };
   }
 
-  private static boolean attentionIsCoded(int layer, Set<String> targets) {
-    return PROJECTION_MATRICES.stream().allMatch(part -> targets.contains(matrix(layer, part)));
+  /** Layers may share the weights of one of them. */
+  private static int weightsOf(EncoderModel model, int layer) {
+    return model.architecture().layerWeights().get(layer);
+  }
+
+  private static boolean attentionIsCoded(EncoderModel model, int layer, Set<String> targets) {
+    final int of = weightsOf(model, layer);
+    return PROJECTION_MATRICES.stream().allMatch(part -> targets.contains(matrix(of, part)));
   }
 
   private void attention(Coding coding, int layer) {
@@ -131,16 +137,17 @@ record Coders(
     }
 
     private void layer(int layer) {
-      final boolean rectified = relu && targets.contains(matrix(layer, "output.dense"));
+      final int of = weightsOf(model, layer);
+      final boolean rectified = relu && targets.contains(matrix(of, "output.dense"));
       if (rectified) {
         coding.relu(layer);
         model.setActivation(layer, dev.bantam.checkpoint.Architecture.Activation.RELU);
       }
       matrices(
           new Site(layer, Kind.ATTENTION_INPUT),
-          PROJECTION_MATRICES.stream().map(part -> matrix(layer, part)).toList(),
+          PROJECTION_MATRICES.stream().map(part -> matrix(of, part)).toList(),
           true);
-      if (attentionIsCoded(layer, targets)) {
+      if (attentionIsCoded(model, layer, targets)) {
         final List<Site> projections =
             PROJECTIONS.stream().map(kind -> new Site(layer, kind)).toList();
         sites(projections, true);
@@ -148,16 +155,20 @@ record Coders(
       }
       matrices(
           new Site(layer, Kind.ATTENTION_CONTEXT),
-          List.of(matrix(layer, "attention.output.dense")),
+          List.of(matrix(of, "attention.output.dense")),
           true);
-      matrices(new Site(layer, Kind.FFN_INPUT), List.of(matrix(layer, "intermediate.dense")), true);
+      matrices(new Site(layer, Kind.FFN_INPUT), List.of(matrix(of, "intermediate.dense")), true);
       matrices(
-          new Site(layer, Kind.FFN_HIDDEN), List.of(matrix(layer, "output.dense")), !rectified);
+          new Site(layer, Kind.FFN_HIDDEN), List.of(matrix(of, "output.dense")), !rectified);
     }
 
     /** Codes matrices that see the same rows. */
     private void matrices(Site site, List<String> names, boolean signed) {
-      final List<String> coded = names.stream().filter(targets::contains).toList();
+      final List<String> coded =
+          names.stream()
+              .filter(targets::contains)
+              .filter(name -> coding.input(name).isEmpty()) // by a layer of the same weights
+              .toList();
       if (coded.isEmpty()) {
         return;
       }

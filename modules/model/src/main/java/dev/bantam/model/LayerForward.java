@@ -50,15 +50,25 @@ final class LayerForward {
     this.spare = spare;
     this.d = shape.hiddenSize();
     this.attention =
-        new AttentionWork(
-            pass, layer, weights.attentionWidth(), shape.headSize(), buffers, strategy, spare);
+        new AttentionWork(pass, layer, weights.attentionWidth(), shape, buffers, strategy, spare);
   }
 
-  /** What every layer of an encoder shares, but for an activation of its own. */
-  record EncoderShape(int hiddenSize, int headSize, Kernels.Activation activation, double eps) {
+  /**
+   * What every layer of an encoder shares, but for an activation of its own.
+   *
+   * @param relative bias on the scores, or null
+   */
+  record EncoderShape(
+      int hiddenSize,
+      int headSize,
+      Kernels.Activation activation,
+      double eps,
+      RelativePositions relative) {
     /** The same with another activation; null for this one. */
     EncoderShape with(Activation other) {
-      return other == null ? this : new EncoderShape(hiddenSize, headSize, kernel(other), eps);
+      return other == null
+          ? this
+          : new EncoderShape(hiddenSize, headSize, kernel(other), eps, relative);
     }
 
     static Kernels.Activation kernel(Activation activation) {

@@ -100,7 +100,8 @@ final class LayerRunner {
   }
 
   private LayerWeights weights(int layer, Map<String, INDArray> replaced) {
-    final String prefix = "encoder.layer." + layer + ".";
+    final int number = model.architecture().layerWeights().get(layer);
+    final String prefix = LayerWeights.prefix(number);
     replaced.forEach(
         (name, tensor) -> {
           final INDArray own = model.parameters().get(name);
@@ -127,7 +128,7 @@ final class LayerRunner {
         name -> replaced.containsKey(name) ? Floats.of(replaced.get(name)) : model.view(name);
     final LayerWeights weights =
         new LayerWeights(
-            layer,
+            number,
             vectors,
             name ->
                 replaced.containsKey(name)
