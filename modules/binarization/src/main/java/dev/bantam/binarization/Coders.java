@@ -158,8 +158,7 @@ record Coders(
           List.of(matrix(of, "attention.output.dense")),
           true);
       matrices(new Site(layer, Kind.FFN_INPUT), List.of(matrix(of, "intermediate.dense")), true);
-      matrices(
-          new Site(layer, Kind.FFN_HIDDEN), List.of(matrix(of, "output.dense")), !rectified);
+      matrices(new Site(layer, Kind.FFN_HIDDEN), List.of(matrix(of, "output.dense")), !rectified);
     }
 
     /** Codes matrices that see the same rows. */

@@ -99,7 +99,9 @@ class OtherEncodersRunTest {
                 .replace("epochs: 8", "epochs: 2")
                 .replace("export: [safetensors]", "export: [safetensors, onnx]"));
     final Path run = temporary.resolve("run");
-    Outcome.of("plan", experiment).code(0).prints("encoder.layer.*.attention.self.query.weight -> 4 bit");
+    Outcome.of("plan", experiment)
+        .code(0)
+        .prints("encoder.layer.*.attention.self.query.weight -> 4 bit");
     Outcome.of("run", experiment, "-o", run).code(0);
     assertTrue(Tiny.result(run, "rtn-int4", 1, "accuracy").isPresent());
     final Path exports = run.resolve("exports");
@@ -112,7 +114,9 @@ class OtherEncodersRunTest {
     final Path int4 = exports.resolve(MODEL + ".signs.rtn-int4/safetensors");
     Outcome.of("evaluate", int4, "--task", tiny.task())
         .code(0)
-        .prints("accuracy " + Tiny.result(run, "rtn-int4", 1, "accuracy").orElseThrow().substring(0, 4));
+        .prints(
+            "accuracy "
+                + Tiny.result(run, "rtn-int4", 1, "accuracy").orElseThrow().substring(0, 4));
     Outcome.of("inspect", int4).code(0).prints(type + ", 2 layers", "encoder.layer.0", "grouped");
     Outcome.of("inspect", dense).code(0).prints("encoder.layer.0.output.dense.weight");
     assertTrue(

@@ -188,7 +188,8 @@ class QuantizedTrainingRunTest {
   /** Killed after an epoch; the rest gives the same bytes, with another number of threads. */
   @Test
   void aKilledTrainingGoesOn() {
-    final String lsq = VARIANTS.lines().filter(line -> line.contains("name: lsq")).findFirst().get();
+    final String lsq =
+        VARIANTS.lines().filter(line -> line.contains("name: lsq")).findFirst().get();
     final Path one =
         tiny.write("one.yaml", withVariants("variants:\n  - {name: dense}\n" + lsq + "\n"));
     final Path killed = temporary.resolve("killed");
