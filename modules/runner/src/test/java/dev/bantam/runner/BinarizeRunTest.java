@@ -195,10 +195,10 @@ class BinarizeRunTest {
     refused("train: {epochs: 1, batch: 8}}}]", "seed: 1}}]", "binarize.train", "has to be trained");
     refused("activations: [2, 1]", "activations: [16, 1]", "1 to 8 bits");
     refused("method: sign,", "method: sign, activations: [2, 1],", "is for method 'bit'");
-    refused("method: sign,", "method: sign, threshold: above-zero,", "no effect");
+    refused("method: sign,", "method: sign, threshold: above-zero,", "'threshold'");
     refused("weights: 2, embeddings: 2", "weights: 3, embeddings: 2", "weights");
     refused("embeddings: 2", "embeddings: 7", "1 or 2 bits");
-    refused("method: sign,", "method: sign, relu: true,", "no effect");
+    refused("method: sign,", "method: sign, relu: true,", "'relu'");
     refused(
         "method: sign,",
         "method: sign, targets: embeddings.position_embeddings.weight,",
