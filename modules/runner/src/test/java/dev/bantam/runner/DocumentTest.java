@@ -114,6 +114,8 @@ class DocumentTest {
               - {name: fisher, steps: [{quantize: {allocate: {average: 3, sensitivity: fisher-trace}}}]}
               - {name: qbert, steps: [{quantize: {allocate: {average: 3, sensitivity: q-bert}}}]}
               - {name: random, steps: [{quantize: {allocate: {average: 3, sensitivity: random}}}]}
+              - {name: bit, steps: [{binarize: {train: {}}}]}
+              - {name: bibert, steps: [{binarize: {method: bibert, train: {}}}]}
               - {name: merged, merge: {method: ties, inputs: [a, c]}}
             evaluate: {latency: {}}
             export: [safetensors]
@@ -150,7 +152,8 @@ class DocumentTest {
                             + " 0.8}, train: {}}}, {quantize: {bits: 8}}, {quantize: {allocate:"
                             + " {average: 3}}}, {quantize: {allocate: {average: 3, sensitivity:"
                             + " fisher-trace}}}, {quantize: {allocate: {average: 3, sensitivity:"
-                            + " random}}}]}]"))),
+                            + " random}}}, {binarize: {train: {}}}, {binarize: {method: bibert, train:"
+                            + " {}}}]}]"))),
             StandardCharsets.UTF_8);
     int compared = 0;
     for (String row : document().lines().filter(l -> l.startsWith("| `")).toList()) {
