@@ -58,6 +58,7 @@ class ArchitectureTest {
           "compression",
           "pruning",
           "mixedprecision",
+          "outliersuppression",
           "deltamerging",
           "export",
           "report",
