@@ -20,6 +20,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param parameters weights by name, in a fixed order
  * @param tokenizer the model's tokenizer, if the source carries one
  * @param signature what an ONNX file of the model calls its inputs and its hidden states
+ * @param operations what the model does besides multiplying with its weights, by place
  * @param provenance where it came from
  */
 public record Checkpoint(
@@ -32,10 +33,38 @@ public record Checkpoint(
     Map<String, INDArray> parameters,
     Optional<Tokenizer> tokenizer,
     Signature signature,
+    Map<String, StoredOperation> operations,
     Provenance provenance) {
 
   public Checkpoint {
     parameters = Collections.unmodifiableMap(new LinkedHashMap<>(parameters));
+    operations = Collections.unmodifiableMap(new LinkedHashMap<>(operations));
+  }
+
+  /** A model without operations. */
+  public Checkpoint(
+      String name,
+      Architecture architecture,
+      Optional<Head> head,
+      Pooling pooling,
+      boolean normalize,
+      int maxLength,
+      Map<String, INDArray> parameters,
+      Optional<Tokenizer> tokenizer,
+      Signature signature,
+      Provenance provenance) {
+    this(
+        name,
+        architecture,
+        head,
+        pooling,
+        normalize,
+        maxLength,
+        parameters,
+        tokenizer,
+        signature,
+        Map.of(),
+        provenance);
   }
 
   /**

@@ -149,6 +149,7 @@ public final class HuggingFaceFolder {
           parameters,
           tokenizer(folder, architecture.vocabularySize()),
           config.signature(),
+          weights.operations(),
           new Checkpoint.Provenance(
               name(folder),
               config.licence().orElse("unknown"),

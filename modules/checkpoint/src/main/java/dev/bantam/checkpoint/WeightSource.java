@@ -1,5 +1,6 @@
 package dev.bantam.checkpoint;
 
+import java.util.Map;
 import java.util.Set;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -18,6 +19,11 @@ public interface WeightSource extends AutoCloseable {
 
   /** One tensor as a new float32 array in C order. */
   INDArray floats(String name);
+
+  /** What the model does besides multiplying with its weights, by place; usually nothing. */
+  default Map<String, StoredOperation> operations() {
+    return Map.of();
+  }
 
   /** SHA-256 of the files, lower-case hex. */
   String sha256();

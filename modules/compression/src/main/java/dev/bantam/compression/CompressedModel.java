@@ -1,18 +1,27 @@
 package dev.bantam.compression;
 
+import dev.bantam.checkpoint.StoredOperation;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * All parameters of a model in their stored forms.
+ * All parameters of a model in their stored forms, and what it does besides multiplying with them.
  *
  * @param tensors by name, in the model's order
+ * @param operations by place, see {@link Operation}
  */
-public record CompressedModel(Map<String, CompressedTensor> tensors) {
+public record CompressedModel(
+    Map<String, CompressedTensor> tensors, Map<String, StoredOperation> operations) {
   public CompressedModel {
     tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
+    operations = Collections.unmodifiableMap(new LinkedHashMap<>(operations));
+  }
+
+  /** A model without operations. */
+  public CompressedModel(Map<String, CompressedTensor> tensors) {
+    this(tensors, Map.of());
   }
 
   /** Every parameter restored to float32. */

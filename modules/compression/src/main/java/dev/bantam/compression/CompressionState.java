@@ -1,16 +1,21 @@
 package dev.bantam.compression;
 
+import dev.bantam.checkpoint.StoredOperation;
+import dev.bantam.model.EncoderModel;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Hashes;
 import dev.bantam.tensor.Seeds;
 import dev.bantam.tensor.Workers;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -22,6 +27,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 public final class CompressionState {
   private final Map<String, INDArray> weights;
   private final Map<String, CompressedTensor> forms = new LinkedHashMap<>();
+  private final Map<String, Operation> operations = new TreeMap<>();
   private final long seed;
   private final StepResources resources;
 
@@ -111,21 +117,82 @@ public final class CompressionState {
     forms.put(name, form);
   }
 
-  /** SHA-256 of all live weights, in the model's order: for keys of what is computed from them. */
+  /** What the model does besides multiplying with its weights, by place. */
+  public Map<String, Operation> operations() {
+    return Collections.unmodifiableMap(operations);
+  }
+
+  /**
+   * Notes operations that the live model has already, as it came with them.
+   *
+   * @param attached by place
+   */
+  public void carry(Map<String, Operation> attached) {
+    operations.putAll(attached);
+  }
+
+  /**
+   * Gives the live model an operation, in place of the one that it has there, if any. It is stored
+   * with the weights.
+   *
+   * @param place as {@link Operation} says
+   * @throws IllegalArgumentException if the model has no such place
+   * @throws BantamException (usage) if there are only weights and no model
+   */
+  public void attach(String place, Operation operation) {
+    final EncoderModel model = encoder();
+    final boolean replaces = operations.put(place, operation) != null;
+    if (replaces) {
+      attachAll(model);
+    } else {
+      operation.attach(model, place);
+    }
+  }
+
+  /** Takes the operation off a place, if there is one. */
+  public void detach(String place) {
+    if (operations.remove(place) != null) {
+      attachAll(encoder());
+    }
+  }
+
+  private void attachAll(EncoderModel model) {
+    model.detachAll();
+    operations.forEach((place, operation) -> operation.attach(model, place));
+  }
+
+  private EncoderModel encoder() {
+    if (resources.model() instanceof EncoderModel model) {
+      return model;
+    }
+    throw new BantamException(
+        ExitCode.USAGE,
+        "A step changes what passes between the layers of an encoder, and this model is none.");
+  }
+
+  /** SHA-256 of all live weights and operations: for keys of what is computed from them. */
   public String weightsHash() {
     final MessageDigest digest = Hashes.sha256();
+    weights.values().forEach(tensor -> update(digest, tensor));
+    operations.forEach(
+        (place, operation) -> {
+          final String settings = place + operation.kind() + operation.attributes();
+          digest.update(settings.getBytes(StandardCharsets.UTF_8));
+          operation.tensors().values().forEach(tensor -> update(digest, tensor));
+        });
+    return Hashes.hex(digest);
+  }
+
+  private static void update(MessageDigest digest, INDArray tensor) {
     final ByteBuffer bytes = ByteBuffer.allocate(1 << 16);
     final float[] tile = new float[bytes.capacity() / Float.BYTES];
-    for (INDArray tensor : weights.values()) {
-      final Floats values = Floats.of(tensor);
-      for (int from = 0; from < values.length(); from += tile.length) {
-        final int n = Math.min(tile.length, values.length() - from);
-        values.read(from, tile, 0, n);
-        bytes.clear().asFloatBuffer().put(tile, 0, n);
-        digest.update(bytes.array(), 0, n * Float.BYTES);
-      }
+    final Floats values = Floats.of(tensor);
+    for (int from = 0; from < values.length(); from += tile.length) {
+      final int n = Math.min(tile.length, values.length() - from);
+      values.read(from, tile, 0, n);
+      bytes.clear().asFloatBuffer().put(tile, 0, n);
+      digest.update(bytes.array(), 0, n * Float.BYTES);
     }
-    return Hashes.hex(digest);
   }
 
   /** Seed of a draw for one tensor. */
@@ -133,7 +200,7 @@ public final class CompressionState {
     return Seeds.derive(seed, tensor, purpose);
   }
 
-  /** All weights in their decided forms; what no step touched stays float32. */
+  /** All weights in their decided forms, what no step touched float32, and all operations. */
   public CompressedModel finish() {
     final Map<String, CompressedTensor> all = new LinkedHashMap<>();
     weights.forEach(
@@ -141,7 +208,9 @@ public final class CompressionState {
           final CompressedTensor form = forms.get(name);
           all.put(name, form == null ? DenseTensor.float32(tensor) : form);
         });
-    return new CompressedModel(all);
+    final Map<String, StoredOperation> stored = new TreeMap<>();
+    operations.forEach((place, operation) -> stored.put(place, operation.stored()));
+    return new CompressedModel(all, stored);
   }
 
   private INDArray tensor(String name) {

@@ -21,6 +21,14 @@ public interface Step {
   }
 
   /**
+   * Whether the step gives the model {@linkplain Operation operations}, so that it can be exported
+   * only in a format that holds them.
+   */
+  default boolean addsOperations() {
+    return false;
+  }
+
+  /**
    * What the step will do, as far as the shapes tell; for plans.
    *
    * @param shapes as for {@link #check}, which found nothing

@@ -7,6 +7,7 @@ import dev.bantam.checkpoint.Models;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.checkpoint.SafetensorsWriter;
+import dev.bantam.checkpoint.StoredOperation;
 import dev.bantam.checkpoint.WeightSource;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.CompressedTensor;
@@ -135,6 +136,11 @@ public final class ModelFolder {
     @Override
     public INDArray floats(String name) {
       return model.tensors().get(name).dense();
+    }
+
+    @Override
+    public Map<String, StoredOperation> operations() {
+      return model.operations();
     }
 
     @Override

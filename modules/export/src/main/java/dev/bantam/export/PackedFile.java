@@ -22,6 +22,7 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 
@@ -30,14 +31,20 @@ import java.util.regex.Pattern;
  *
  * <p>Each tensor's entries are stored under its name and their suffix. The metadata key {@value
  * #KEY} holds JSON: the format's version, the order of the tensors, and the form and attributes of
- * each. Float32 and float16 tensors have no suffix, so any safetensors reader can load them.
+ * each; and, if there are any, the operations of the model, whose tensors are stored as {@code
+ * place/name}. Float32 and float16 tensors have no suffix, so any safetensors reader can load them.
  */
 public final class PackedFile {
   /** Name of the metadata entry that describes the tensors. */
   public static final String KEY = "bantam";
 
-  /** Version of the layout; readers refuse later ones. */
+  /** Version of the layout of models without operations. */
   public static final int VERSION = 1;
+
+  /** Version of the layout with operations, the latest that is read. */
+  public static final int WITH_OPERATIONS = 2;
+
+  private static final String OPERATIONS = "operations";
 
   /** Most bytes of an entry, the reach of a Java array. */
   private static final long MAX_BYTES = Integer.MAX_VALUE - 8;
@@ -57,7 +64,9 @@ public final class PackedFile {
    */
   public static SafetensorsWriter.Written write(CompressedModel model, Path file) {
     final SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-    final ObjectNode description = JSON.createObjectNode().put("version", VERSION);
+    final boolean plain = model.operations().isEmpty();
+    final ObjectNode description =
+        JSON.createObjectNode().put("version", plain ? VERSION : WITH_OPERATIONS);
     final ObjectNode tensors = description.putObject("tensors");
     model
         .tensors()
@@ -69,6 +78,9 @@ public final class PackedFile {
                 writer.add(name + stored.suffix(), stored.type(), stored.shape(), stored.bytes());
               }
             });
+    if (!plain) {
+      PackedOperations.describe(model.operations(), description.putObject(OPERATIONS), writer);
+    }
     return writer.metadata(KEY, description.toString()).write(file);
   }
 
@@ -77,7 +89,7 @@ public final class PackedFile {
    *
    * @param group {@code embeddings} (the word, position and type matrices), {@code encoder} (the
    *     six matrices of each layer), {@code head} (the classifier), {@code rest} (biases,
-   *     LayerNorms, pooler, everything else) or {@code file}
+   *     LayerNorms, pooler, operations, everything else) or {@code file}
    * @param part as {@link CompressedTensor.Part#id()}, or {@code header} for the group {@code file}
    * @param bytes more than 0
    */
@@ -104,6 +116,7 @@ public final class PackedFile {
                     .parts()
                     .forEach(
                         (part, bytes) -> groups.get(group(name)).merge(part, bytes, Long::sum)));
+    groups.get("rest").merge(Part.VALUES, PackedOperations.bytes(model.operations()), Long::sum);
     final List<Size> sizes = new ArrayList<>();
     long header = fileBytes;
     for (Map.Entry<String, Map<Part, Long>> group : groups.entrySet()) {
@@ -148,7 +161,11 @@ public final class PackedFile {
     try (SafetensorsFile opened = SafetensorsFile.open(file)) {
       final JsonNode description = description(file, opened.metadata().get(KEY));
       final Map<String, Map<String, StoredEntry>> entries =
-          bySuffix(file, opened, description.path("tensors"));
+          bySuffix(
+              file,
+              opened,
+              description.path("tensors"),
+              PackedOperations.entries(description.path(OPERATIONS)));
       final Map<String, CompressedTensor> tensors = new LinkedHashMap<>();
       description
           .path("tensors")
@@ -157,7 +174,8 @@ public final class PackedFile {
               field ->
                   tensors.put(
                       field.getKey(), tensor(file, field.getKey(), field.getValue(), entries)));
-      return new CompressedModel(tensors);
+      return new CompressedModel(
+          tensors, PackedOperations.read(description.path(OPERATIONS), opened));
     }
   }
 
@@ -173,13 +191,27 @@ public final class PackedFile {
             file + ": the metadata entry '" + KEY + "' lacks a version or the list of tensors.");
       }
       final int version = description.path("version").intValue();
-      if (version != VERSION) {
+      if (version == WITH_OPERATIONS
+          && (!description.path(OPERATIONS).isObject() || description.path(OPERATIONS).isEmpty())) {
+        throw BantamException.badInput(
+            file + ": the metadata entry '" + KEY + "' lacks the operations of its version.");
+      }
+      if (version == VERSION && description.has(OPERATIONS)) {
+        throw BantamException.badInput(
+            file
+                + ": the metadata entry '"
+                + KEY
+                + "' has operations, which its version "
+                + VERSION
+                + " does not know.");
+      }
+      if (version != VERSION && version != WITH_OPERATIONS) {
         throw BantamException.badInput(
             file
                 + " has packed layout version "
                 + version
-                + ", but this Bantam reads version "
-                + VERSION
+                + ", but this Bantam reads versions up to "
+                + WITH_OPERATIONS
                 + ". Use the Bantam that wrote it, or a later one.");
       }
       return description;
@@ -191,11 +223,14 @@ public final class PackedFile {
 
   /** Stored entries of each described tensor; an entry that belongs to none is an error. */
   private static Map<String, Map<String, StoredEntry>> bySuffix(
-      Path file, SafetensorsFile opened, JsonNode tensors) {
+      Path file, SafetensorsFile opened, JsonNode tensors, Set<String> ofOperations) {
     final Map<String, Map<String, StoredEntry>> found = new TreeMap<>();
     final List<String> strangers = new ArrayList<>();
     for (Map.Entry<String, SafetensorsEntry> entry : opened.entries().entrySet()) {
       final String stored = entry.getKey();
+      if (ofOperations.contains(stored)) {
+        continue;
+      }
       // a tensor's name is the longest described prefix that ends the name or stands before a dot
       String owner = stored;
       while (!tensors.has(owner) && owner.contains(".")) {
@@ -253,7 +288,7 @@ public final class PackedFile {
     }
   }
 
-  private static Map<String, String> attributes(JsonNode description) {
+  static Map<String, String> attributes(JsonNode description) {
     if (!description.isObject()) {
       throw BantamException.badInput("its description is not a JSON object.");
     }

@@ -84,10 +84,26 @@ final class Attachments {
     return Collections.unmodifiableSortedMap(observers);
   }
 
+  /** Names of whatever carries an operator, a transform or an attention variant. */
+  List<String> owners() {
+    final List<String> owners = new ArrayList<>(operators.keySet());
+    transforms.keySet().forEach(site -> owners.add(site.toString()));
+    for (int i = 0; i < attention.length; i++) {
+      if (attention[i] != SoftmaxAttention.INSTANCE) {
+        owners.add(attentionName(i));
+      }
+    }
+    return owners;
+  }
+
+  void clear() {
+    operators.clear();
+    transforms.clear();
+    Arrays.fill(attention, SoftmaxAttention.INSTANCE);
+  }
+
   boolean none() {
-    return operators.isEmpty()
-        && transforms.isEmpty()
-        && Arrays.stream(attention).allMatch(a -> a == SoftmaxAttention.INSTANCE);
+    return owners().isEmpty();
   }
 
   /** Trainable tensors of everything attached, by the name that the model lists them under. */

@@ -106,6 +106,11 @@ public final class EncoderModel implements Model<Batch>, AutoCloseable {
     return Collections.unmodifiableMap(all);
   }
 
+  /** The weights alone, without the tensors of what is attached. */
+  public Map<String, INDArray> weights() {
+    return Collections.unmodifiableMap(parameters);
+  }
+
   @Override
   public double learningRateFactor(String parameter) {
     return attachments.learningRateFactor(parameter);
@@ -223,6 +228,16 @@ public final class EncoderModel implements Model<Batch>, AutoCloseable {
   /** Takes the transform and all observers off a site. */
   public void detach(String site) {
     change(site, () -> attachments.detach(sites.named(site)));
+  }
+
+  /** Takes off all operators, transforms and attention variants; observers stay. */
+  public void detachAll() {
+    final List<String> owners = attachments.owners();
+    if (!owners.isEmpty()) {
+      engine.requireThawed("Taking everything off");
+      attachments.clear();
+      owners.forEach(engine::changed);
+    }
   }
 
   /** How a layer attends. */

@@ -13,9 +13,11 @@ import dev.bantam.model.Model.Regularization;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Workers;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -85,6 +87,22 @@ class AttachmentsTest {
     assertTrue(e.getMessage().contains("'pooled'"), e.getMessage());
     model.detach("pooled");
     model.attach("pooled", new SampleAttachments.Bend());
+  }
+
+  /** With everything taken off, the model is the plain one again, to the bit. */
+  @Test
+  void detachAll() {
+    final EncoderModel model = model(Pooling.POOLER);
+    final float[] plain = model.outputs(BATCH).values();
+    final Set<String> weights = model.parameters().keySet();
+    SampleAttachments.everywhere(model);
+    assertFalse(Arrays.equals(plain, model.outputs(BATCH).values()));
+    assertTrue(model.parameters().size() > weights.size());
+    assertEquals(weights, model.weights().keySet());
+    model.detachAll();
+    assertEquals(weights, model.parameters().keySet());
+    assertArrayEquals(plain, model.outputs(BATCH).values());
+    SampleAttachments.everywhere(model); // nothing stands in the way
   }
 
   /** An identity at every site changes no bit of the outputs; all of it off, none of anything. */

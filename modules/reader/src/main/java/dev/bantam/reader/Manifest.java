@@ -13,6 +13,9 @@ final class Manifest {
 
   private static final long VERSION = 1;
 
+  /** Layout of models that do more than multiply with their weights. */
+  private static final int WITH_OPERATIONS = 2;
+
   private Manifest() {}
 
   /** The tensors in the model's order. */
@@ -65,6 +68,12 @@ final class Manifest {
   }
 
   private static void checkVersion(long version, Place place) throws PackedModelException {
+    if (version == WITH_OPERATIONS) {
+      throw place.refuse(
+          "the model has operations beside its weights (layout version %d), so its weights alone"
+              + " would give other outputs; open it with Bantam",
+          version);
+    }
     if (version != VERSION) {
       throw place.refuse(
           "its layout has version %d, and this reader knows version %d; use a bantam-reader as new"

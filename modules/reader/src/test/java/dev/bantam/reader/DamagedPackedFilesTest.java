@@ -317,7 +317,7 @@ class DamagedPackedFilesTest {
 
   @Test
   void otherVersions() throws IOException {
-    for (final int version : new int[] {0, 2, 1000}) {
+    for (final int version : new int[] {0, 3, 1000}) {
       final Path folder =
           new SampleFile()
               .entry("w", "F32", "1", "0000803f")
@@ -326,6 +326,19 @@ class DamagedPackedFilesTest {
                   "{\\\"version\\\":" + version + ",\\\"tensors\\\":{}}");
       refused(reading(folder), null, "version " + version, "knows version 1");
     }
+  }
+
+  /** Weights alone would be taken for a model that gives other outputs. */
+  @Test
+  void operationsAreRefused() throws IOException {
+    final Path folder =
+        new SampleFile()
+            .entry("w", "F32", "1", "0000803f")
+            .described(
+                temp.resolve("o"),
+                "{'version':2,'tensors':{'w':{'form':'dense'}},'operations':{'pooled':{}}}"
+                    .replace("'", "\\\""));
+    refused(reading(folder), null, "operations beside its weights", "open it with Bantam");
   }
 
   /** Keys beside the two may be added without a new version. */

@@ -5,6 +5,7 @@ import dev.bantam.compression.CompressedModel;
 import dev.bantam.deltamerging.DeltaCoding;
 import dev.bantam.deltamerging.Sparsifier;
 import dev.bantam.export.onnx.OnnxOutput;
+import dev.bantam.export.onnx.OnnxWriter;
 import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.run.DeltaFolder;
 import dev.bantam.runner.run.ExportFormats;
@@ -173,6 +174,8 @@ final class ExportCommand implements Callable<Integer> {
     final Sources sources = new Sources(Path.of(""), common.progress(), common.offline());
     final Checkpoint tuned = sources.model(model);
     final Checkpoint origin = sources.model(base);
+    OnnxWriter.requirePlain(sources.weights(model, tuned));
+    OnnxWriter.requirePlain(sources.weights(base, origin));
     if (dryRun) {
       System.out.println(
           DeltaFolder.statistics(origin.parameters(), tuned.parameters())

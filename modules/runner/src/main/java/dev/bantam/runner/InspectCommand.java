@@ -163,5 +163,15 @@ final class InspectCommand implements Callable<Integer> {
         elements,
         stored,
         8.0 * stored / elements);
+    checkpoint
+        .operations()
+        .forEach(
+            (place, operation) ->
+                out.printf(
+                    Locale.ROOT,
+                    "at %s: %s %s%n",
+                    place,
+                    operation.kind(),
+                    operation.attributes()));
   }
 }

@@ -12,7 +12,9 @@ import dev.bantam.tensor.ExitCode;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import onnx.Onnx;
 
 /**
@@ -52,6 +54,7 @@ public final class OnnxWriter {
    */
   public static void write(
       Checkpoint like, CompressedModel weights, OnnxFormat format, OnnxOutput output, Path file) {
+    requirePlain(weights);
     final long bytes =
         weights.tensors().values().stream()
             .mapToLong(
@@ -64,6 +67,24 @@ public final class OnnxWriter {
       throw tooLarge(file, bytes);
     }
     AtomicFiles.write(file, model(like, weights, format, output)::writeTo);
+  }
+
+  /**
+   * Refuses a model that does more than multiply with its weights.
+   *
+   * @throws BantamException (usage) naming the operations
+   */
+  public static void requirePlain(CompressedModel weights) {
+    if (!weights.operations().isEmpty()) {
+      final Set<String> kinds = new TreeSet<>();
+      weights.operations().values().forEach(operation -> kinds.add(operation.kind()));
+      throw new BantamException(
+          ExitCode.USAGE,
+          "The model has operations beside its weights, "
+              + kinds
+              + ", which this format does not hold: without them it would give other outputs."
+              + " Export packed safetensors, or the model without the steps that added them.");
+    }
   }
 
   static Onnx.ModelProto model(

@@ -2,7 +2,11 @@ package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Progress;
+import dev.bantam.checkpoint.StoredOperation;
 import dev.bantam.checkpoint.Tokenizer;
+import dev.bantam.compression.CompressedModel;
+import dev.bantam.compression.Operation;
+import dev.bantam.compression.Operations;
 import dev.bantam.data.Example;
 import dev.bantam.data.Examples;
 import dev.bantam.data.Fidelity;
@@ -10,6 +14,7 @@ import dev.bantam.data.SentenceVectors;
 import dev.bantam.data.Split;
 import dev.bantam.data.Tokenized;
 import dev.bantam.data.TokenizedExample;
+import dev.bantam.export.ModelFolder;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.runner.experiment.Seeds;
@@ -20,12 +25,14 @@ import dev.bantam.training.Evaluator;
 import dev.bantam.training.Evaluator.Evaluation;
 import dev.bantam.training.FineTuner;
 import dev.bantam.training.FineTuning;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Supplier;
@@ -42,6 +49,7 @@ final class Bench implements AutoCloseable {
   private final Progress progress;
   private final Tokenizer tokenizer;
   private final EncoderModel model;
+  private Map<String, Operation> operations = Map.of();
   private AutoCloseable shared;
   private String sharedKey = "";
   private final Map<Split, List<TokenizedExample>> evaluated = new EnumMap<>(Split.class);
@@ -56,6 +64,7 @@ final class Bench implements AutoCloseable {
     this.progress = progress;
     this.tokenizer = subject.model().tokenizer().orElseThrow();
     this.model = withHead(copy(subject.model().parameters()), 0L);
+    load(model.weights());
   }
 
   /** The checkpoint's weights as an encoder with the subject's head; a fresh one if it has none. */
@@ -97,20 +106,64 @@ final class Bench implements AutoCloseable {
     load(withHead(subject.model().parameters(), seed).parameters());
   }
 
-  /** Copies weights into the live model. */
+  /** Copies weights into the live model, which does what the source does besides. */
   void load(Map<String, INDArray> weights) {
-    model
-        .parameters()
+    model.detachAll();
+    copy(weights, model.weights());
+    operations = new TreeMap<>();
+    subject
+        .model()
+        .operations()
         .forEach(
-            (name, target) -> {
-              final Floats live = Floats.of(target);
-              live.copy(0, Floats.of(weights.get(name)), 0, live.length());
-            });
+            (place, stored) ->
+                operations.put(
+                    place,
+                    Operations.decode(
+                        new StoredOperation(
+                            stored.kind(), stored.attributes(), copy(stored.tensors())))));
+    operations.forEach((place, operation) -> operation.attach(model, place));
   }
 
-  /** Another encoder of the same shape over these weights, which are not copied. */
+  /** Copies what a file holds into the live model, operations included. */
+  void load(CompressedModel stored) {
+    model.detachAll();
+    model
+        .weights()
+        .forEach(
+            (name, target) -> {
+              final Map<String, INDArray> read = Map.of(name, stored.tensors().get(name).dense());
+              copy(read, Map.of(name, target));
+              free(read);
+            });
+    Operations.attach(model, stored.operations());
+  }
+
+  /** What the live model is, with all weights in float32. */
+  CompressedModel dense() {
+    final Map<String, StoredOperation> stored = new TreeMap<>();
+    operations.forEach((place, operation) -> stored.put(place, operation.stored()));
+    return new CompressedModel(ModelFolder.dense(model.weights()).tensors(), stored);
+  }
+
+  /** What {@link #load(Map)} attached to the live model. */
+  Map<String, Operation> operations() {
+    return Collections.unmodifiableMap(operations);
+  }
+
+  /** Another encoder of the same shape over these weights, which does what the source does. */
   EncoderModel encoder(Map<String, INDArray> weights) {
-    return new EncoderModel(model.architecture(), model.head(), model.pooling(), weights, workers);
+    final EncoderModel encoder =
+        new EncoderModel(model.architecture(), model.head(), model.pooling(), weights, workers);
+    Operations.attach(encoder, subject.model().operations());
+    return encoder;
+  }
+
+  private static void copy(Map<String, INDArray> from, Map<String, INDArray> to) {
+    to.forEach(
+        (name, target) -> {
+          final Floats live = Floats.of(target);
+          live.copy(0, Floats.of(from.get(name)), 0, live.length());
+        });
   }
 
   /** Copies of tensors, by name. */
@@ -245,6 +298,6 @@ final class Bench implements AutoCloseable {
   public void close() {
     closeShared();
     model.close();
-    free(model.parameters());
+    free(model.weights());
   }
 }

@@ -109,8 +109,7 @@ final class CellWork {
     } else {
       bench.load(cell.subject().model().parameters());
     }
-    PackedFile.write(
-        ModelFolder.dense(bench.model().parameters()), folder.resolve(ModelFolder.WEIGHTS));
+    PackedFile.write(bench.dense(), folder.resolve(ModelFolder.WEIGHTS));
     Json.write(folder.resolve(TIMINGS), timings);
     Json.write(folder.resolve(FINETUNED), log);
   }
@@ -141,7 +140,7 @@ final class CellWork {
       double mergeSeconds,
       OptionalDouble finetuneSeconds) {
     bench.load(weights);
-    PackedFile.write(ModelFolder.dense(weights), folder.resolve(ModelFolder.WEIGHTS));
+    PackedFile.write(bench.dense(), folder.resolve(ModelFolder.WEIGHTS));
     return evaluate(readBack(List.of(), true), List.of(how), mergeSeconds, finetuneSeconds);
   }
 
@@ -150,10 +149,11 @@ final class CellWork {
     bench.load(fineTuned);
     final CompressionState state =
         new CompressionState(
-            bench.model().parameters(),
+            bench.model().weights(),
             Seeds.ofDraw(cell.seed(), cell.draw()),
             new BenchResources(
                 bench, cell.subject().trainExamples(settings), cell.seed(), fineTuned, folder));
+    state.carry(bench.operations());
     final List<StepLog> logs = new ArrayList<>();
     for (ParsedStep<Step> step : cell.variant().steps()) {
       progress.message(cell.name() + ": " + step.step() + " by " + step.method());
@@ -175,19 +175,43 @@ final class CellWork {
   private Stored readBack(List<StepLog> logs, boolean computed) {
     final Path file = folder.resolve(ModelFolder.WEIGHTS);
     final CompressedModel stored = PackedFile.read(file);
-    final Map<String, INDArray> live = bench.model().parameters();
-    live.forEach(
-        (name, tensor) -> {
-          final Floats read = Floats.of(stored.tensors().get(name).dense());
-          if (computed && !Arrays.equals(Floats.toArray(tensor), Floats.toArray(read.array()))) {
-            throw new IllegalStateException(
-                cell.name() + ": '" + name + "' read back differs from what was written");
-          }
-          Floats.of(tensor).copy(0, read, 0, read.length());
-          read.close();
-        });
+    if (computed) {
+      requireSame(stored);
+    }
+    bench.load(stored);
+    final Map<String, INDArray> live = bench.model().weights();
     return new Stored(
         Records.size(stored, live, file), Records.sparsity(live), Records.bits(logs, live));
+  }
+
+  private void requireSame(CompressedModel stored) {
+    final Map<String, INDArray> live = bench.model().parameters();
+    stored
+        .tensors()
+        .forEach(
+            (name, form) -> {
+              final Map<String, INDArray> read = Map.of(name, form.dense());
+              requireSame(name, live.get(name), read.get(name));
+              Bench.free(read);
+            });
+    stored
+        .operations()
+        .forEach(
+            (place, operation) ->
+                operation
+                    .tensors()
+                    .forEach(
+                        (name, read) -> {
+                          final String full = place + "/" + name;
+                          requireSame(full, live.getOrDefault(full, read), read);
+                        }));
+  }
+
+  private void requireSame(String name, INDArray live, INDArray read) {
+    if (!Arrays.equals(Floats.toArray(live), Floats.toArray(read))) {
+      throw new IllegalStateException(
+          cell.name() + ": '" + name + "' read back differs from what was written");
+    }
   }
 
   private CellRecord evaluate(

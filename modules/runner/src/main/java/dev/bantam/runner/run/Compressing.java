@@ -5,6 +5,8 @@ import dev.bantam.checkpoint.Progress;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.CompressionState;
 import dev.bantam.compression.DenseTensor;
+import dev.bantam.compression.Operation;
+import dev.bantam.compression.Operations;
 import dev.bantam.compression.Step;
 import dev.bantam.compression.Step.Forecast;
 import dev.bantam.compression.StepResources;
@@ -28,6 +30,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** One recipe applied to one model, outside of an experiment. */
@@ -167,7 +170,7 @@ public final class Compressing {
       if (task.isEmpty()) {
         final Map<String, INDArray> live = Bench.copy(model.parameters());
         try {
-          return apply(live, seed, StepResources.weightsOnly(workers), progress);
+          return apply(live, decoded(), seed, StepResources.weightsOnly(workers), progress);
         } finally {
           Bench.free(live);
         }
@@ -175,7 +178,8 @@ public final class Compressing {
       final Subject subject = new Subject(model, task.get(), Integer.MAX_VALUE, false);
       try (Bench bench = new Bench(subject, workers, progress)) {
         return apply(
-            bench.model().parameters(),
+            bench.model().weights(),
+            bench.operations(),
             seed,
             new BenchResources(bench, OptionalInt.empty(), seed, model.parameters(), work),
             progress);
@@ -185,10 +189,21 @@ public final class Compressing {
     }
   }
 
+  private Map<String, Operation> decoded() {
+    final Map<String, Operation> operations = new TreeMap<>();
+    model.operations().forEach((place, o) -> operations.put(place, Operations.decode(o)));
+    return operations;
+  }
+
   /** Tensors that come in a compressed form keep it unless a step changes them. */
   private CompressedModel apply(
-      Map<String, INDArray> live, long seed, StepResources resources, Progress progress) {
+      Map<String, INDArray> live,
+      Map<String, Operation> operations,
+      long seed,
+      StepResources resources,
+      Progress progress) {
     final CompressionState state = new CompressionState(live, Seeds.ofDraw(seed, 1), resources);
+    state.carry(operations);
     weights
         .tensors()
         .forEach(

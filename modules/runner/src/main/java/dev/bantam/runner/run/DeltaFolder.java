@@ -123,8 +123,8 @@ public final class DeltaFolder {
         HuggingFaceFolder.read(folder, () -> new DeltaWeights(file, base.parameters()), progress);
     final ExportCheck check;
     final double largest;
-    try (EncoderModel one = encoder(tuned, workers);
-        EncoderModel other = encoder(back, workers)) {
+    try (EncoderModel one = Encoders.of(tuned, workers);
+        EncoderModel other = Encoders.of(back, workers)) {
       check = ExportCheck.compare(one, other, back);
       largest = difference(tuned.parameters(), back.parameters());
     } finally {
@@ -163,10 +163,6 @@ public final class DeltaFolder {
         check.largest(),
         check.flips(),
         largest);
-  }
-
-  private static EncoderModel encoder(Checkpoint m, Workers workers) {
-    return new EncoderModel(m.architecture(), m.head(), m.pooling(), m.parameters(), workers);
   }
 
   /** Of all tensors that both models have. */

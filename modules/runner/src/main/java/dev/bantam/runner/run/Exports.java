@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.SafetensorsFile;
+import dev.bantam.compression.CompressedModel;
 import dev.bantam.export.ExportCheck;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
@@ -113,11 +114,12 @@ final class Exports {
 
   private ExportCheck check(
       Cell cell, Checkpoint source, Path weights, Path exported, Workers workers) {
-    final Map<String, INDArray> before = PackedFile.read(weights).dense();
+    final CompressedModel stored = PackedFile.read(weights);
+    final Map<String, INDArray> before = stored.dense();
     final Checkpoint readBack = ModelFolder.read(exported, progress);
     final ExportCheck check;
-    try (EncoderModel one = encoder(source, before, workers);
-        EncoderModel other = encoder(readBack, readBack.parameters(), workers)) {
+    try (EncoderModel one = Encoders.of(source, before, stored.operations(), workers);
+        EncoderModel other = Encoders.of(readBack, workers)) {
       check = ExportCheck.compare(one, other, readBack);
     }
     Bench.free(before);
@@ -130,11 +132,6 @@ final class Exports {
               + " after reading it back, and packed weights must give the same bits");
     }
     return check;
-  }
-
-  private static EncoderModel encoder(
-      Checkpoint like, Map<String, INDArray> weights, Workers workers) {
-    return new EncoderModel(like.architecture(), like.head(), like.pooling(), weights, workers);
   }
 
   private ObjectNode manifest(Cell cell, String sha256, ExportFormat format) {

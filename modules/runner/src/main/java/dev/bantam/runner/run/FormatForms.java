@@ -57,7 +57,7 @@ record FormatForms(CompressedModel model, String recipe) {
             tensor instanceof GroupedTensor grouped && holds(format, name, grouped)
                 ? grouped
                 : DenseTensor.float32(tensor.dense()));
-    return new FormatForms(new CompressedModel(held), recipe);
+    return new FormatForms(new CompressedModel(held, weights.operations()), recipe);
   }
 
   /** Whether the matrices of the encoder layers, or some of them, have to be quantized. */

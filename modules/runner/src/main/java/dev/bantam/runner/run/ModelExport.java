@@ -11,6 +11,7 @@ import dev.bantam.export.ExportCheck;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.onnx.OnnxFormat;
 import dev.bantam.export.onnx.OnnxOutput;
+import dev.bantam.export.onnx.OnnxWriter;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.tensor.AtomicFiles;
@@ -118,10 +119,14 @@ public final class ModelExport {
    * Refuses what a model cannot give.
    *
    * @param weights the model's
-   * @throws BantamException (usage) if logits are asked of a model without a head, or a number of
-   *     bits where every matrix has its codes already
+   * @throws BantamException (usage) if the format has no place for the model's operations, logits
+   *     are asked of a model without a head, or a number of bits where every matrix has its codes
+   *     already
    */
   public static void check(Checkpoint model, CompressedModel weights, Options options) {
+    if (options.dense() || options.format() != ExportFormat.SAFETENSORS) {
+      OnnxWriter.requirePlain(weights);
+    }
     if (options.bits().isPresent() && !FormatForms.quantizesMatrices(weights, OnnxFormat.INT8)) {
       throw new BantamException(
           ExitCode.USAGE,
@@ -192,8 +197,8 @@ public final class ModelExport {
     ModelFolder.write(folder, model, stored, card(reader(stored), NOT_MEASURED, Names.OF_FOLDER));
     final Checkpoint readBack = ModelFolder.read(folder, progress);
     requireSame(stored, readBack.parameters());
-    try (EncoderModel one = encoder(model, model.parameters());
-        EncoderModel other = encoder(readBack, readBack.parameters())) {
+    try (EncoderModel one = Encoders.of(model, workers);
+        EncoderModel other = Encoders.of(readBack, workers)) {
       final ExportCheck check = ExportCheck.compare(one, other, readBack);
       OnnxExport.describe(check, manifest);
       return check;
@@ -236,10 +241,6 @@ public final class ModelExport {
     return stored.tensors().values().stream().allMatch(DenseTensor.class::isInstance)
         ? "The weights are plain safetensors, which every tool for them reads.\n\n"
         : ModelCard.PACKED + "\n\n";
-  }
-
-  private EncoderModel encoder(Checkpoint like, Map<String, INDArray> parameters) {
-    return new EncoderModel(like.architecture(), like.head(), like.pooling(), parameters, workers);
   }
 
   private String card(String usage, String results, Names names) {

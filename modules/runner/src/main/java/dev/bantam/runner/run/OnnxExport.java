@@ -115,8 +115,7 @@ record OnnxExport(OnnxFormat format, Optional<OnnxOutput> output, int bits) {
       Workers workers,
       Function<EncoderModel, ExportCheck> check) {
     final Map<String, INDArray> dense = weights.dense();
-    try (EncoderModel model =
-        new EncoderModel(like.architecture(), like.head(), like.pooling(), dense, workers)) {
+    try (EncoderModel model = Encoders.of(like, dense, weights.operations(), workers)) {
       return check.apply(model);
     } finally {
       Bench.free(dense);

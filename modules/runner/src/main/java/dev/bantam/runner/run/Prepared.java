@@ -229,7 +229,27 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
   private static void unsupported(ExperimentFile<Step> file) {
     for (ExportFormat format : file.experiment().exports()) {
       ExportFormats.unsupported(format).ifPresent(m -> file.settings().problem("export", m));
+      if (format != ExportFormat.SAFETENSORS) {
+        withOperations(file.experiment())
+            .ifPresent(
+                variant ->
+                    file.settings()
+                        .problem(
+                            "export",
+                            "'"
+                                + ExportFormats.id(format)
+                                + "' cannot hold what the variant '"
+                                + variant
+                                + "' does beside its weights; export safetensors"));
+      }
     }
+  }
+
+  private static Optional<String> withOperations(Experiment<Step> experiment) {
+    return experiment.variants().stream()
+        .filter(v -> v.steps().stream().anyMatch(step -> step.value().addsOperations()))
+        .map(Variant::name)
+        .findFirst();
   }
 
   private static void check(

@@ -56,7 +56,8 @@ public final class Sources {
     final Path folder = Models.isNamed(model) ? null : base.resolve(Models.path(model));
     return folder != null && Files.isDirectory(folder) && ModelFolder.isPacked(folder)
         ? PackedFile.read(folder.resolve(ModelFolder.WEIGHTS))
-        : ModelFolder.dense(opened.parameters());
+        : new CompressedModel(
+            ModelFolder.dense(opened.parameters()).tensors(), opened.operations());
   }
 
   /** Opens a task. */

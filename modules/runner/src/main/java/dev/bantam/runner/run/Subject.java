@@ -75,6 +75,7 @@ final class Subject {
         model.parameters(),
         model.tokenizer(),
         model.signature(),
+        model.operations(),
         model.provenance());
   }
 

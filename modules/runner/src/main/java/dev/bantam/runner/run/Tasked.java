@@ -130,9 +130,7 @@ public final class Tasked {
   public static List<Double> latencies(
       Checkpoint model, List<EvaluateSettings.Latency> shapes, Workers workers) {
     final List<Double> medians = new ArrayList<>();
-    try (EncoderModel encoder =
-        new EncoderModel(
-            model.architecture(), model.head(), model.pooling(), model.parameters(), workers)) {
+    try (EncoderModel encoder = Encoders.of(model, workers)) {
       for (EvaluateSettings.Latency shape : shapes) {
         medians.add(Latency.medianMilliseconds(encoder, shape.batch(), shape.length()));
       }
@@ -188,10 +186,7 @@ public final class Tasked {
       final Map<Metric, Double> metrics =
           bench.evaluate(Split.DEV, "Evaluating " + model.name() + " on dev").metrics();
       ModelFolder.write(
-          folder,
-          subject.withTaskHead(),
-          ModelFolder.dense(bench.model().parameters()),
-          card(subject, seed, metrics));
+          folder, subject.withTaskHead(), bench.dense(), card(subject, seed, metrics));
       return metrics;
     }
   }
