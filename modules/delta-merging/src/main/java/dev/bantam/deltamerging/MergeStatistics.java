@@ -138,20 +138,30 @@ public final class MergeStatistics {
     sums.forEach(
         (weight, sum) -> {
           final int columns = (int) Math.round(Math.sqrt(sum.length));
+          mirror(sum, columns);
           moments.put(weight, tensor(sum, counts.get(weight), columns, columns));
         });
     return moments;
   }
 
+  /** The lower triangle. */
   private static void addProducts(Floats input, int rows, int columns, double[] sum) {
     final float[] row = new float[columns];
     for (int r = 0; r < rows; r++) {
       input.read(r * columns, row, 0, columns);
       for (int a = 0; a < columns; a++) {
         final double x = row[a];
-        for (int b = 0; b < columns; b++) {
+        for (int b = 0; b <= a; b++) {
           sum[a * columns + b] += x * row[b];
         }
+      }
+    }
+  }
+
+  private static void mirror(double[] sum, int columns) {
+    for (int a = 0; a < columns; a++) {
+      for (int b = 0; b < a; b++) {
+        sum[b * columns + a] = sum[a * columns + b];
       }
     }
   }

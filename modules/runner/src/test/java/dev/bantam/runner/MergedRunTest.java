@@ -45,6 +45,8 @@ class MergedRunTest {
         - {name: slerp, merge: {method: slerp, inputs: [signs, words], t: 0.5}}
         - {name: dare-ties-0.5, merge: {method: dare-ties, inputs: [signs, words], drop: 0.5}}
         - {name: model-stock, merge: {method: model-stock, inputs: [words, signs]}}
+        - {name: fisher, merge: {method: fisher, inputs: [signs, words], examples: 4}}
+        - {name: regmean, merge: {method: regmean, inputs: [signs, words], off-diagonal: 0}}
       """;
 
   private static final String NAME = "encoder.layer.0.output.dense.weight";
@@ -235,12 +237,69 @@ class MergedRunTest {
     assertEquals(sum / 2, means.path("mean_on_tune").path("0.4").asDouble(), 1e-9);
   }
 
+  /** With a diagonal of second moments, an input weighs the models alike in every row. */
+  @Test
+  void regmeanWeighsInputs() {
+    final float[] a = weights("signs", "dense", "").get(NAME);
+    final float[] b = weights("words", "dense", "").get(NAME);
+    final float[] merged = weights("signs", "regmean", "d1").get(NAME);
+    final int columns =
+        (int)
+            PackedFile.read(cell("signs", "dense", "").resolve("model.safetensors"))
+                .tensors()
+                .get(NAME)
+                .shape()[1];
+    boolean uneven = false;
+    for (int j = 0; j < columns; j++) {
+      double top = 0;
+      double bottom = 0;
+      for (int i = j; i < a.length; i += columns) { // least squares for the share of a
+        top += ((double) merged[i] - b[i]) * ((double) a[i] - b[i]);
+        bottom += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+      }
+      final double share = top / bottom;
+      uneven |= Math.abs(share - 0.5) > 0.01;
+      assertTrue(share > 0 && share < 1, "share " + share);
+      for (int i = j; i < a.length; i += columns) {
+        assertEquals(b[i] + share * ((double) a[i] - b[i]), merged[i], 1e-5);
+      }
+    }
+    assertTrue(uneven);
+    assertArrayEquals(
+        weights("signs", "average", "d1").get("encoder.layer.0.output.dense.bias"),
+        weights("signs", "regmean", "d1").get("encoder.layer.0.output.dense.bias"),
+        1e-6f);
+  }
+
+  /** A mean of the models in every element, and not the plain one; heads are not merged. */
+  @Test
+  void fisherWeighsElements() {
+    final Map<String, float[]> a = weights("signs", "dense", "");
+    final Map<String, float[]> b = weights("words", "dense", "");
+    final Map<String, float[]> merged = weights("signs", "fisher", "d1");
+    int uneven = 0;
+    for (Map.Entry<String, float[]> tensor : merged.entrySet()) {
+      final float[] x = a.get(tensor.getKey());
+      final float[] y = b.get(tensor.getKey());
+      if (tensor.getKey().startsWith("classifier.")) {
+        assertArrayEquals(x, tensor.getValue());
+        continue;
+      }
+      for (int i = 0; i < x.length; i++) {
+        final float value = tensor.getValue()[i];
+        assertTrue(value >= Math.min(x[i], y[i]) - 1e-6f && value <= Math.max(x[i], y[i]) + 1e-6f);
+        uneven += Math.abs(value - (x[i] + y[i]) / 2) > 1e-4 ? 1 : 0;
+      }
+    }
+    assertTrue(uneven > merged.get(NAME).length / 10, uneven + " elements");
+  }
+
   /** Only what is drawn is drawn twice; a second run has nothing to do. */
   @Test
   void drawsAndReuse() {
     assertTrue(Files.isDirectory(cell("words", "dare-ties-0.5", "d2")));
     assertFalse(Files.isDirectory(cell("words", "ties", "d2")));
-    Outcome.of("run", experiment, "-o", run, "--threads", 1).code(0).prints("(26 reused)");
+    Outcome.of("run", experiment, "-o", run, "--threads", 1).code(0).prints("(30 reused)");
     assertEquals(files, Folders.stable(run));
   }
 

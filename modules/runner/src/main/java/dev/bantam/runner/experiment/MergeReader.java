@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -25,12 +26,13 @@ final class MergeReader {
 
   /** Methods of merge files that have another name here, or need what an experiment has not. */
   private static final Set<MergeMethod> OTHERS =
-      Set.of(
-          MergeMethod.LINEAR,
-          MergeMethod.DARE_LINEAR,
-          MergeMethod.PASSTHROUGH,
-          MergeMethod.FISHER,
-          MergeMethod.REGMEAN);
+      Set.of(MergeMethod.LINEAR, MergeMethod.DARE_LINEAR, MergeMethod.PASSTHROUGH);
+
+  /** Methods that weigh models by what they make of training examples. */
+  private static final Set<MergeMethod> MEASURED = Set.of(MergeMethod.FISHER, MergeMethod.REGMEAN);
+
+  private static final int EXAMPLES = 256;
+  private static final int MOST_EXAMPLES = 1 << 20;
 
   /** Keys of merge files that are read in another way here. */
   private static final Set<String> OTHER_KEYS = Set.of("lambda", "rescale", "int8_mask", "weight");
@@ -119,6 +121,7 @@ final class MergeReader {
                         List.of(1.0),
                         Map.of(),
                         List.of(),
+                        OptionalInt.empty(),
                         s.resolved()));
     s.finish();
     return problems.reports() == before ? Optional.of(spec) : Optional.empty();
@@ -155,6 +158,10 @@ final class MergeReader {
     if (method.key("weight").isPresent()) {
       parameters.put("weight", ParameterValue.of(1));
     }
+    final OptionalInt examples =
+        MEASURED.contains(method)
+            ? OptionalInt.of(s.integer("examples", 1, MOST_EXAMPLES, EXAMPLES))
+            : OptionalInt.empty();
     final List<Double> lambdas = lambdas(s, word, method, inputs);
     final MergeSpec spec =
         new MergeSpec(
@@ -166,6 +173,7 @@ final class MergeReader {
             lambdas,
             parameters,
             dense,
+            examples,
             s.resolved());
     if (count(s, method, inputs)) {
       together(s, spec);

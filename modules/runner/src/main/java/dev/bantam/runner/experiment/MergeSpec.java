@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * A variant whose encoder is merged from fine-tuned ones; every task keeps its own head.
@@ -24,6 +25,8 @@ import java.util.Optional;
  * @param lambdas factors of the merged delta; the one that is best on tune is taken. One for
  *     methods without it
  * @param parameters the method's others
+ * @param examples training examples of each input's task that its model is weighed by, for methods
+ *     that do
  * @param dense parts of tensor names whose deltas are not thinned out
  * @param settings all that was read, defaults included
  */
@@ -36,6 +39,7 @@ public record MergeSpec(
     List<Double> lambdas,
     Map<String, ParameterValue> parameters,
     List<String> dense,
+    OptionalInt examples,
     ResolvedValue.Mapping settings) {
   /** What recipes call the source's encoder. */
   private static final String BASE = "base";
@@ -48,6 +52,7 @@ public record MergeSpec(
     lambdas = List.copyOf(lambdas);
     parameters = Map.copyOf(parameters);
     dense = List.copyOf(dense);
+    Objects.requireNonNull(examples, "examples");
     Objects.requireNonNull(settings, "settings");
   }
 

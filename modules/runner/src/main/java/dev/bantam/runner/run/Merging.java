@@ -24,7 +24,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * Where factors are to be chosen, the one of the best mean over the tasks on tune is taken.
  */
 final class Merging implements AutoCloseable {
-  private static final String HEAD = "classifier.";
+  static final String HEAD = "classifier.";
 
   private final Prepared prepared;
   private final Function<Cell, Path> files;
@@ -32,6 +32,7 @@ final class Merging implements AutoCloseable {
   private final Progress progress;
   private final Map<String, Map<Double, Double>> choices = new HashMap<>(); // looked up only
   private final Map<Cell, Map<String, INDArray>> loaded = new LinkedHashMap<>();
+  private final MergeEvidence evidence = new MergeEvidence();
   private Cell last;
 
   /**
@@ -63,6 +64,10 @@ final class Merging implements AutoCloseable {
    */
   Merged merge(Cell cell, Function<Subject, Bench> benches) {
     final MergeSpec spec = cell.variant().merge().orElseThrow();
+    final List<Map<String, INDArray>> statistics =
+        MergeEvidence.isNeeded(spec)
+            ? evidence.of(spec, prepared.inputs(cell), this::weights, benches)
+            : List.of();
     final Map<Double, Double> tune =
         spec.lambdas().size() == 1 ? Map.of() : choice(cell, spec, benches);
     final double lambda =
@@ -71,7 +76,7 @@ final class Merging implements AutoCloseable {
             .map(Map.Entry::getKey)
             .orElse(spec.lambdas().get(0));
     final Map<String, INDArray> own = weights(prepared.dense(cell));
-    final Map<String, INDArray> body = body(cell, spec, lambda);
+    final Map<String, INDArray> body = body(cell, spec, lambda, statistics);
     final Map<String, INDArray> all = new LinkedHashMap<>(own);
     all.putAll(body);
     try {
@@ -102,7 +107,7 @@ final class Merging implements AutoCloseable {
           for (Cell input : inputs) {
             final Bench bench = benches.apply(input.subject());
             for (double lambda : spec.lambdas()) {
-              final double score = score(bench, input, body(cell, spec, lambda));
+              final double score = score(bench, input, body(cell, spec, lambda, List.of()));
               means.merge(lambda, score / inputs.size(), Double::sum);
             }
           }
@@ -126,8 +131,13 @@ final class Merging implements AutoCloseable {
         .value(input.subject().task().metric());
   }
 
-  /** The merged tensors, everything but the head, as copies. */
-  private Map<String, INDArray> body(Cell cell, MergeSpec spec, double lambda) {
+  /**
+   * The merged tensors, everything but the head, as copies.
+   *
+   * @param statistics of the inputs, for methods that weigh with them
+   */
+  private Map<String, INDArray> body(
+      Cell cell, MergeSpec spec, double lambda, List<Map<String, INDArray>> statistics) {
     final List<Cell> inputs = prepared.inputs(cell);
     final Map<String, INDArray> source = cell.subject().model().parameters();
     final List<String> names =
@@ -144,13 +154,22 @@ final class Merging implements AutoCloseable {
     final List<String> tasks = inputs.stream().map(i -> i.subject().task().name()).toList();
     final var recipe = spec.recipe(tasks, lambda);
     final Map<String, INDArray> base = spec.startsFromAnInput() ? models.remove(0) : source;
-    return new ModelMerger(recipe, Seeds.ofDraw(cell.seed(), cell.draw()))
-        .merge(
-            names,
-            recipe.base().isPresent() ? Optional.of(base) : Optional.empty(),
-            models,
-            List.of(),
-            workers);
+    final List<String> merged =
+        statistics.isEmpty() ? names : MergeEvidence.changed(inputs, this::weights);
+    final Map<String, INDArray> body = new LinkedHashMap<>();
+    names.stream()
+        .filter(name -> !merged.contains(name))
+        .forEach(name -> body.put(name, models.get(0).get(name)));
+    final Map<String, INDArray> all = new LinkedHashMap<>(Bench.copy(body));
+    all.putAll(
+        new ModelMerger(recipe, Seeds.ofDraw(cell.seed(), cell.draw()))
+            .merge(
+                merged,
+                recipe.base().isPresent() ? Optional.of(base) : Optional.empty(),
+                models,
+                statistics,
+                workers));
+    return all;
   }
 
   /** The weights of a finished cell; those of one model and seed are kept. */
@@ -166,5 +185,6 @@ final class Merging implements AutoCloseable {
   public void close() {
     loaded.values().forEach(Bench::free);
     loaded.clear();
+    evidence.close();
   }
 }

@@ -218,7 +218,12 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
             .mapToInt(c -> prepared.inputs(c).size())
             .max()
             .orElse(0);
-    return inputs == 0 ? 0 : (inputs + 1) * weights(subject);
+    final boolean measured =
+        prepared.cells().stream()
+            .filter(c -> c.isMerged() && c.subject() == subject)
+            .anyMatch(c -> MergeEvidence.isNeeded(c.variant().merge().orElseThrow()));
+    // what models are weighed by takes as much as they do, or less
+    return inputs == 0 ? 0 : ((measured ? 2 : 1) * inputs + 1) * weights(subject);
   }
 
   private static long ofModel(Prepared prepared, Subject subject) {
