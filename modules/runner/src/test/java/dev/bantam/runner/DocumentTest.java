@@ -114,6 +114,9 @@ class DocumentTest {
               - {name: fisher, steps: [{quantize: {allocate: {average: 3, sensitivity: fisher-trace}}}]}
               - {name: qbert, steps: [{quantize: {allocate: {average: 3, sensitivity: q-bert}}}]}
               - {name: random, steps: [{quantize: {allocate: {average: 3, sensitivity: random}}}]}
+              - {name: suppressed, steps: [{suppress-outliers: {observer: moving-average}}, {quantize-activations: {observer: percentile}}]}
+              - {name: paper, steps: [{suppress-outliers: {method: os-plus-vo, grid: paper}}, {quantize-activations: {method: grouped}}]}
+              - {name: smooth, steps: [{suppress-outliers: {method: smoothquant, alpha: search}}, {quantize-activations: {method: dynamic}}]}
               - {name: merged, merge: {method: ties, inputs: [a, c]}}
             evaluate: {latency: {}}
             export: [safetensors]
@@ -150,7 +153,11 @@ class DocumentTest {
                             + " 0.8}, train: {}}}, {quantize: {bits: 8}}, {quantize: {allocate:"
                             + " {average: 3}}}, {quantize: {allocate: {average: 3, sensitivity:"
                             + " fisher-trace}}}, {quantize: {allocate: {average: 3, sensitivity:"
-                            + " random}}}]}]"))),
+                            + " random}}}, {suppress-outliers: {}}, {suppress-outliers: {grid:"
+                            + " paper}}, {suppress-outliers: {method: smoothquant}},"
+                            + " {quantize-activations: {}}, {quantize-activations: {observer:"
+                            + " percentile}}, {quantize-activations: {observer: moving-average}},"
+                            + " {quantize-activations: {method: grouped}}]}]"))),
             StandardCharsets.UTF_8);
     int compared = 0;
     for (String row : document().lines().filter(l -> l.startsWith("| `")).toList()) {

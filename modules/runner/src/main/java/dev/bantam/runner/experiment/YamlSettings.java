@@ -225,8 +225,7 @@ final class YamlSettings implements Settings {
   }
 
   @Override
-  public OptionalDouble numberOr(
-      String word, String key, double min, double max, double fallback) {
+  public OptionalDouble numberOr(String word, String key, double min, double max, double fallback) {
     final Optional<Yaml> value = value(key);
     if (value.isPresent() && value.get() instanceof Yaml.Scalar s && s.text().equals(word)) {
       return kept(key, OptionalDouble.empty(), new ResolvedValue.Text(word));
