@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -53,19 +54,63 @@ public final class DeltaFile implements AutoCloseable {
    */
   public record BaseModel(String name, String sha256) {}
 
+  /** What stored bytes are for. */
+  public enum Kind {
+    /** Differences as floating point numbers. */
+    VALUES,
+    /** Differences as integer codes or signs. */
+    CODES,
+    /** Scales of codes. */
+    SCALES,
+    /** Bitmaps, gaps and bits of rows. */
+    MASKS,
+    /** Tensors stored in full. */
+    WHOLE;
+
+    /** The name in reports; what is whole are values. */
+    public String id() {
+      return this == WHOLE ? VALUES.id() : name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /**
+   * Bytes of one tensor.
+   *
+   * @param bytes more than 0
+   */
+  public record StoredPart(String tensor, Kind kind, long bytes) {}
+
   /**
    * Where the bytes of a file are; their sum is its length.
    *
-   * @param values of deltas
-   * @param scales of values
-   * @param masks bitmaps, gaps and bits of rows
-   * @param whole tensors stored in full
+   * @param parts of all tensors, in the order of the file
    * @param header the rest
    */
-  public record Sizes(long values, long scales, long masks, long whole, long header) {
+  public record Sizes(List<StoredPart> parts, long header) {
+    public Sizes {
+      parts = List.copyOf(parts);
+    }
+
+    /** Bytes of some kinds. */
+    public long of(Kind... kinds) {
+      final List<Kind> wanted = List.of(kinds);
+      return parts.stream()
+          .filter(p -> wanted.contains(p.kind()))
+          .mapToLong(StoredPart::bytes)
+          .sum();
+    }
+
+    /** Bytes of one tensor. */
+    public long of(String tensor) {
+      return parts.stream()
+          .filter(p -> p.tensor().equals(tensor))
+          .mapToLong(StoredPart::bytes)
+          .sum();
+    }
+
     /** Length of the file. */
     public long total() {
-      return values + scales + masks + whole + header;
+      return header + of(Kind.values());
     }
   }
 
@@ -116,32 +161,38 @@ public final class DeltaFile implements AutoCloseable {
             .metadata("coding", coding.toString())
             .metadata("generator", RandomMask.GENERATOR)
             .metadata("seed", Long.toString(coding.seed()));
-    long values = 0;
-    long scales = 0;
-    long masks = 0;
-    long whole = 0;
+    final List<StoredPart> parts = new ArrayList<>();
     for (int i = 0; i < codes.length; i++) {
       final String name = names.get(i);
       final DeltaCode code = codes[i];
       if (code == null) {
         writer.add(name, SafetensorsType.F32, tuned.get(name));
-        whole += Float.BYTES * tuned.get(name).length();
+        parts.add(new StoredPart(name, Kind.WHOLE, Float.BYTES * tuned.get(name).length()));
         continue;
       }
       writer.metadata(
           "delta." + name, describe(code, tuned.get(name).shape(), coding, base.get(name)));
-      values += add(writer, name + VALUES, code.values());
-      masks += add(writer, name + MASK, code.mask());
+      final long values = add(writer, name + VALUES, code.values());
+      long masks = add(writer, name + MASK, code.mask());
       masks += add(writer, name + ROWS, code.rows() == null ? new byte[0] : code.rows());
       writer.add(
           name + SCALE,
           SafetensorsType.F32,
           new long[] {1},
           ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putFloat(code.scale()).array());
-      scales += Float.BYTES;
+      final Kind kind = coding.bits() < Short.SIZE ? Kind.CODES : Kind.VALUES;
+      for (StoredPart part :
+          List.of(
+              new StoredPart(name, kind, values),
+              new StoredPart(name, Kind.MASKS, masks),
+              new StoredPart(name, Kind.SCALES, Float.BYTES))) {
+        if (part.bytes() > 0) {
+          parts.add(part);
+        }
+      }
     }
     final long total = writer.write(path).bytes();
-    return new Sizes(values, scales, masks, whole, total - values - scales - masks - whole);
+    return new Sizes(parts, total - new Sizes(parts, 0).total());
   }
 
   private static boolean isDelta(

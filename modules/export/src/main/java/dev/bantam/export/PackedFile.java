@@ -135,7 +135,8 @@ public final class PackedFile {
     return sizes;
   }
 
-  private static String group(String name) {
+  /** The {@linkplain Size#group() group} of a tensor. */
+  public static String group(String name) {
     if (EMBEDDING.matcher(name).matches()) {
       return "embeddings";
     }

@@ -71,10 +71,16 @@ public final class ResolvedExperiment {
 
   /** How a variant is merged, as YAML in the same normal form; empty if it is not. */
   public static String merge(Variant<?> variant) {
-    return variant
-        .merge()
-        .map(m -> YamlWriter.write(Mapping.of(new Entry("merge", m.settings()))))
-        .orElse("");
+    return variant.merge().map(m -> only("merge", m.settings())).orElse("");
+  }
+
+  /** How a variant is stored as differences, in the same normal form; empty if it is not. */
+  public static String delta(Variant<?> variant) {
+    return variant.delta().map(d -> only("delta", d.settings())).orElse("");
+  }
+
+  private static String only(String key, Mapping settings) {
+    return YamlWriter.write(Mapping.of(new Entry(key, settings)));
   }
 
   /** Steps with their defaults as a document; empty if there are none. */
@@ -123,6 +129,7 @@ public final class ResolvedExperiment {
       entries.add(new Entry("steps", resolved(v.steps())));
     }
     v.merge().ifPresent(m -> entries.add(new Entry("merge", m.settings())));
+    v.delta().ifPresent(d -> entries.add(new Entry("delta", d.settings())));
     entries.add(new Entry("seeds", Sequence.ofIntegers(v.seeds())));
     return new Mapping(entries);
   }

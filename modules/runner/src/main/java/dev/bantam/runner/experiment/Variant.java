@@ -9,8 +9,9 @@ import java.util.regex.Pattern;
  * One way to compress the model, after its grid is expanded.
  *
  * @param name unique; {@code dense} is the uncompressed model
- * @param steps in order; empty for fine-tuned variants and for a merge
+ * @param steps in order; empty for fine-tuned variants, merges and deltas
  * @param merge how the model is merged from several, if it is
+ * @param delta how it is stored as differences to another model, if it is
  * @param finetune how it is fine-tuned, if it is an uncompressed model of its own
  * @param start the fine-tuned variant that the steps begin with
  * @param seeds the seeds it runs with, in the experiment's order
@@ -19,6 +20,7 @@ public record Variant<S>(
     String name,
     List<ParsedStep<S>> steps,
     Optional<MergeSpec> merge,
+    Optional<DeltaSpec> delta,
     Optional<FinetuneSettings> finetune,
     String start,
     List<Long> seeds) {
@@ -32,6 +34,7 @@ public record Variant<S>(
     Objects.requireNonNull(name, "name");
     steps = List.copyOf(steps);
     Objects.requireNonNull(merge, "merge");
+    Objects.requireNonNull(delta, "delta");
     Objects.requireNonNull(finetune, "finetune");
     Objects.requireNonNull(start, "start");
     seeds = List.copyOf(seeds);
@@ -47,7 +50,7 @@ public record Variant<S>(
       List<ParsedStep<S>> otherSteps,
       Optional<FinetuneSettings> otherFinetune,
       List<Long> otherSeeds) {
-    return new Variant<>(name, otherSteps, merge, otherFinetune, start, otherSeeds);
+    return new Variant<>(name, otherSteps, merge, delta, otherFinetune, start, otherSeeds);
   }
 
   /** Whether {@code name} matches {@link #NAME} and is not a relative folder. */

@@ -14,6 +14,13 @@ import java.util.Set;
 final class VariantReader<S> {
   private static final String FINETUNE = "finetune";
   private static final String START = "start";
+  private static final String STEPS = "steps";
+  private static final String MERGE = "merge";
+  private static final String DELTA = "delta";
+
+  /** The ways to make a model from a fine-tuned one. */
+  private static final List<String> KINDS = List.of(STEPS, MERGE, DELTA);
+
   private static final String ADD_DENSE =
       "Add '- {name: dense}' as the first variant: every recovery is measured against it.";
 
@@ -22,6 +29,7 @@ final class VariantReader<S> {
   private final FinetuneSettings finetune;
   private final StepReader<S> steps;
   private final MergeReader merges;
+  private final DeltaReader deltas;
   private final Map<String, Position> names = new LinkedHashMap<>();
   private final List<Variant<S>> variants = new ArrayList<>();
   private final Map<String, List<YamlSettings>> settings = new LinkedHashMap<>();
@@ -43,6 +51,7 @@ final class VariantReader<S> {
     this.finetune = finetune;
     this.steps = new StepReader<>(catalogue, problems);
     this.merges = new MergeReader(tasks, problems);
+    this.deltas = new DeltaReader(problems);
   }
 
   /** The settings of every step of the variants read, by the variant's name. */
@@ -119,7 +128,7 @@ final class VariantReader<S> {
         s.has(FINETUNE)
             ? Optional.of(FinetuneSettings.read(s.mappingOrEmpty(FINETUNE), finetune))
             : Optional.empty();
-    final String start = s.has("steps") ? s.text(START, Variant.DENSE) : Variant.DENSE;
+    final String start = s.has(STEPS) ? s.text(START, Variant.DENSE) : Variant.DENSE;
     s.has(START);
     s.finish();
     if (grid.isPresent()) {
@@ -128,7 +137,7 @@ final class VariantReader<S> {
           grid.get(),
           named ? Optional.of(template) : Optional.empty(),
           nameAt,
-          new Written<>(s, own, start, subset, work, s.has("merge") && !s.has("steps")));
+          new Written<>(s, own, start, subset, work, kind(s)));
     }
   }
 
@@ -139,15 +148,26 @@ final class VariantReader<S> {
       String start,
       List<Long> seeds,
       Optional<Yaml> work,
-      boolean merging) {}
+      Optional<String> kind) {
+    boolean is(String other) {
+      return kind.equals(Optional.of(other));
+    }
+  }
+
+  /** Which of the ways to make a model a variant names, the first of several. */
+  private static Optional<String> kind(YamlSettings s) {
+    return KINDS.stream().filter(s::has).findFirst();
+  }
 
   /**
-   * The value of {@code steps} or {@code merge}: exactly one of them; none for {@code dense} and
-   * for another fine-tuned variant.
+   * The value of {@code steps}, {@code merge} or {@code delta}: exactly one of them; none for
+   * {@code dense} and for another fine-tuned variant.
    */
   private Optional<Yaml> work(YamlSettings s, String name) {
-    final Optional<Yaml> stepList = s.value("steps");
-    final Optional<Yaml> merge = s.value("merge");
+    final Optional<Yaml> stepList = s.value(STEPS);
+    final Optional<Yaml> merge = s.value(MERGE);
+    final Optional<Yaml> delta = s.value(DELTA);
+    final Optional<Yaml> other = merge.or(() -> delta);
     if (s.has(FINETUNE)) {
       if (name.equals(Variant.DENSE)) {
         s.problemAt(
@@ -156,7 +176,7 @@ final class VariantReader<S> {
             "Move the settings there.");
       }
       stepList
-          .or(() -> merge)
+          .or(() -> other)
           .ifPresent(
               v ->
                   problems.add(
@@ -167,23 +187,28 @@ final class VariantReader<S> {
     }
     if (name.equals(Variant.DENSE)) {
       stepList
-          .or(() -> merge)
+          .or(() -> other)
           .ifPresent(
               v ->
                   problems.add(
                       v.at(),
                       "the variant 'dense' is the uncompressed model and takes no steps",
                       "Give this variant another name and keep '- {name: dense}'."));
-    } else if (stepList.isPresent() && merge.isPresent()) {
+    } else if (KINDS.stream().filter(s::has).count() > 1) {
       problems.add(
-          merge.get().at(), "variant '" + name + "' has both steps and merge", "Keep one of them.");
-    } else if (stepList.isEmpty() && merge.isEmpty() && !name.isEmpty()) {
+          delta.or(() -> other).orElseThrow().at(),
+          "variant '"
+              + name
+              + "' has both "
+              + String.join(" and ", KINDS.stream().filter(s::has).toList()),
+          "Keep one of them.");
+    } else if (stepList.isEmpty() && other.isEmpty() && !name.isEmpty()) {
       problems.add(
           s.at(),
           "variant '" + name + "' has no steps, so it would equal 'dense'",
           "Add 'steps: [...]', or delete the variant.");
     }
-    return stepList.or(() -> merge);
+    return stepList.or(() -> other);
   }
 
   private List<Long> seeds(YamlSettings s, String name) {
@@ -220,7 +245,7 @@ final class VariantReader<S> {
           written.work().map(w -> Grid.substitute(w, binding, used, problems));
       final List<ParsedStep<S>> parsed = new ArrayList<>();
       final List<YamlSettings> placed = new ArrayList<>();
-      if (!written.merging()) {
+      if (written.is(STEPS)) {
         bound.ifPresent(
             b ->
                 steps
@@ -232,9 +257,12 @@ final class VariantReader<S> {
                         }));
       }
       final Optional<MergeSpec> merge =
-          written.merging() ? bound.flatMap(merges::read) : Optional.empty();
+          written.is(MERGE) ? bound.flatMap(merges::read) : Optional.empty();
+      final Optional<DeltaSpec> delta =
+          written.is(DELTA) ? bound.flatMap(deltas::read) : Optional.empty();
       variants.add(
-          new Variant<>(name, parsed, merge, written.finetune(), written.start(), written.seeds()));
+          new Variant<>(
+              name, parsed, merge, delta, written.finetune(), written.start(), written.seeds()));
       places.put(name, written.place());
       settings.put(name, placed);
     }

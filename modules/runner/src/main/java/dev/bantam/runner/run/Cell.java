@@ -1,6 +1,9 @@
 package dev.bantam.runner.run;
 
 import dev.bantam.compression.Step;
+import dev.bantam.deltamerging.DeltaFile;
+import dev.bantam.export.ModelFolder;
+import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.Variant;
 import java.util.Locale;
 
@@ -32,6 +35,21 @@ record Cell(Subject subject, Variant<Step> variant, long seed, int draw, String 
   /** Whether it is merged from models of several tasks, or from one and its source. */
   boolean isMerged() {
     return variant.merge().isPresent();
+  }
+
+  /** Whether it is stored as differences to another model. */
+  boolean isDelta() {
+    return variant.delta().isPresent();
+  }
+
+  /** Name of the file with its weights. */
+  String file() {
+    return isDelta() ? DeltaFile.NAME : ModelFolder.WEIGHTS;
+  }
+
+  /** Whether its weights can be written in a format: deltas as such, all else in the others. */
+  boolean goesInto(ExportFormat format) {
+    return isDelta() == (format == ExportFormat.DELTA);
   }
 
   /** Whether it is a fine-tuned model itself, without steps. */

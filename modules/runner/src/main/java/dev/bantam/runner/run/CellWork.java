@@ -2,6 +2,7 @@ package dev.bantam.runner.run;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.CompressionState;
@@ -142,6 +143,32 @@ final class CellWork {
     bench.load(weights);
     PackedFile.write(bench.dense(), folder.resolve(ModelFolder.WEIGHTS));
     return evaluate(readBack(List.of(), true), List.of(how), mergeSeconds, finetuneSeconds);
+  }
+
+  /**
+   * A model stored as its differences to a base.
+   *
+   * @param fineTuned its weights; not changed
+   * @param base what the differences are taken to
+   */
+  CellRecord delta(
+      Map<String, INDArray> fineTuned, Checkpoint base, OptionalDouble finetuneSeconds) {
+    final long start = System.nanoTime();
+    final DeltaCell.Stored stored =
+        new DeltaCell(cell.variant().delta().orElseThrow(), base, bench)
+            .store(
+                folder.resolve(cell.file()),
+                fineTuned,
+                cell.seed(),
+                Seeds.ofDraw(cell.seed(), cell.draw()));
+    bench.load(stored.weights());
+    Bench.free(stored.weights());
+    return evaluate(
+        new Stored(
+            stored.size(), Records.sparsity(bench.model().weights()), OptionalDouble.empty()),
+        List.of(stored.record()),
+        seconds(start),
+        finetuneSeconds);
   }
 
   /** Applies the steps to the live model and writes what came of it. */

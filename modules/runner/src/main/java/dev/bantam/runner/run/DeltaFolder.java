@@ -8,6 +8,7 @@ import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.deltamerging.DeltaCoding;
 import dev.bantam.deltamerging.DeltaFile;
+import dev.bantam.deltamerging.DeltaFile.Kind;
 import dev.bantam.deltamerging.DeltaStatistics;
 import dev.bantam.deltamerging.DeltaWeights;
 import dev.bantam.export.ExportCheck;
@@ -135,10 +136,10 @@ public final class DeltaFolder {
     manifest.putObject("base").put("name", origin.name()).put("sha256", origin.sha256());
     manifest
         .putObject("bytes")
-        .put("values", sizes.values())
-        .put("scales", sizes.scales())
-        .put("masks", sizes.masks())
-        .put("whole", sizes.whole())
+        .put("values", sizes.of(Kind.VALUES, Kind.CODES))
+        .put("scales", sizes.of(Kind.SCALES))
+        .put("masks", sizes.of(Kind.MASKS))
+        .put("whole", sizes.of(Kind.WHOLE))
         .put("header", sizes.header());
     manifest.put("largest_weight_difference", largest);
     OnnxExport.describe(check, manifest);
@@ -154,10 +155,10 @@ public final class DeltaFolder {
         statistics,
         sizes.total(),
         (double) dense / sizes.total(),
-        sizes.values(),
-        sizes.scales(),
-        sizes.masks(),
-        sizes.whole(),
+        sizes.of(Kind.VALUES, Kind.CODES),
+        sizes.of(Kind.SCALES),
+        sizes.of(Kind.MASKS),
+        sizes.of(Kind.WHOLE),
         sizes.header(),
         check.inputs(),
         check.largest(),
@@ -214,7 +215,8 @@ public final class DeltaFolder {
     return largest;
   }
 
-  private static String card(DeltaFile.BaseModel base, Checkpoint tuned, DeltaCoding coding) {
+  /** The card of a folder. */
+  static String card(DeltaFile.BaseModel base, Checkpoint tuned, DeltaCoding coding) {
     return "# "
         + tuned.name()
         + ", as differences to "

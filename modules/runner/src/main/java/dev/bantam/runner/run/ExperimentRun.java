@@ -2,7 +2,6 @@ package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.compression.Step;
-import dev.bantam.export.ModelFolder;
 import dev.bantam.report.CellRecord;
 import dev.bantam.report.CellResult;
 import dev.bantam.report.CellTimings;
@@ -218,8 +217,10 @@ public final class ExperimentRun {
     }
     if (!cell.isMerged()) {
       final Cell start = prepared.start(cell);
-      return cellWork(cell, workFolder, workers)
-          .compressed(weights.of(start), finetuneSeconds(start));
+      final CellWork work = cellWork(cell, workFolder, workers);
+      return cell.isDelta()
+          ? work.delta(weights.of(start), prepared.base(cell), finetuneSeconds(start))
+          : work.compressed(weights.of(start), finetuneSeconds(start));
     }
     weights.close();
     final long start = System.nanoTime();
@@ -254,9 +255,9 @@ public final class ExperimentRun {
     return cellFolder(cell).resolveSibling("." + cell.name() + WORK);
   }
 
-  /** The packed weights of a finished cell. */
+  /** The file with the weights of a finished cell. */
   Path weights(Cell cell) {
-    return cellFolder(cell).resolve(ModelFolder.WEIGHTS);
+    return cellFolder(cell).resolve(cell.file());
   }
 
   private OptionalDouble finetuneSeconds(Cell dense) {

@@ -6,6 +6,7 @@ import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.compression.CompressedModel;
+import dev.bantam.deltamerging.DeltaFile;
 import dev.bantam.export.ExportCheck;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
@@ -15,11 +16,13 @@ import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.ResolvedExperiment;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.UnwritableException;
 import dev.bantam.tensor.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -61,7 +64,9 @@ final class Exports {
             .resolve(cell.name().replaceAll("\\.s" + cell.seed() + "(d[0-9]+)?$", ""))
             .resolve(ExportFormats.id(format));
     final String treatment =
-        ResolvedExperiment.steps(cell.variant()) + ResolvedExperiment.merge(cell.variant());
+        ResolvedExperiment.steps(cell.variant())
+            + ResolvedExperiment.merge(cell.variant())
+            + ResolvedExperiment.delta(cell.variant());
     final String card = ModelCard.text(cell.subject(), dense, record, treatment, format);
     if (holds(target, sha256, card)) {
       return;
@@ -75,6 +80,10 @@ final class Exports {
       if (format == ExportFormat.SAFETENSORS) {
         ModelFolder.copy(temporary, source, weights, card);
         OnnxExport.describe(check(cell, source, weights, temporary, workers), manifest);
+        manifest.put(FILE_HASH, sha256);
+      } else if (format == ExportFormat.DELTA) {
+        ModelFolder.describe(temporary, source, card);
+        copy(weights, temporary.resolve(DeltaFile.NAME));
         manifest.put(FILE_HASH, sha256);
       } else {
         ModelFolder.describe(temporary, source, card);
@@ -103,7 +112,12 @@ final class Exports {
       }
       final JsonNode found = Json.read(manifest);
       final Path onnx = target.resolve(OnnxExport.FILE);
-      final Path file = Files.isRegularFile(onnx) ? onnx : target.resolve(ModelFolder.WEIGHTS);
+      final Path delta = target.resolve(DeltaFile.NAME);
+      final Path file =
+          Stream.of(onnx, delta)
+              .filter(Files::isRegularFile)
+              .findFirst()
+              .orElse(target.resolve(ModelFolder.WEIGHTS));
       return found.path(WEIGHTS_HASH).asText().equals(sha256)
           && Files.isRegularFile(file)
           && SafetensorsFile.sha256(file).equals(found.path(FILE_HASH).asText());
@@ -132,6 +146,14 @@ final class Exports {
               + " after reading it back, and packed weights must give the same bits");
     }
     return check;
+  }
+
+  private static void copy(Path from, Path to) {
+    try {
+      Files.copy(from, to);
+    } catch (IOException e) {
+      throw UnwritableException.of(to, e);
+    }
   }
 
   private ObjectNode manifest(Cell cell, String sha256, ExportFormat format) {

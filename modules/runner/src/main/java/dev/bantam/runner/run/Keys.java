@@ -65,6 +65,10 @@ final class Keys {
     fields.put("dense_key", start.key());
     fields.put("dense_sha256", start.result().orElseThrow().size().sha256());
     fields.put("steps", ResolvedExperiment.steps(cell.variant()));
+    if (cell.isDelta()) {
+      fields.put("delta", ResolvedExperiment.delta(cell.variant()));
+      fields.put("base_sha256", prepared.base(cell).provenance().sha256());
+    }
     return new CellKey(fields);
   }
 

@@ -78,7 +78,8 @@ final class MergeEvidence implements AutoCloseable {
         changed.stream().filter(TensorSelector::isEncoderMatrix).toList());
   }
 
-  private static List<Batch> batches(List<TokenizedExample> rows, int size) {
+  /** Batches of neighbouring rows. */
+  static List<Batch> batches(List<TokenizedExample> rows, int size) {
     final List<Batch> batches = new ArrayList<>();
     for (int from = 0; from < rows.size(); from += size) {
       batches.add(

@@ -83,7 +83,12 @@ final class ModelCard {
       card.append("## How it was made\n\n```yaml\n").append(treatment).append("```\n\n");
     }
     card.append("## How to use it\n\n");
-    if (format == ExportFormat.SAFETENSORS) {
+    if (format == ExportFormat.DELTA) {
+      card.append(
+          "`delta.safetensors` holds the differences to the model that its metadata names. Bantam"
+              + " opens this folder like any model folder when that one stands beside it under its"
+              + " name, or is a named model.\n\n");
+    } else if (format == ExportFormat.SAFETENSORS) {
       card.append(packed(subject, treatment));
     } else {
       final OnnxExport export = OnnxExport.of(ExportFormats.onnx(format));

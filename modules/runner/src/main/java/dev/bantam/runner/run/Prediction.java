@@ -66,7 +66,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
       disk += bytes;
       if (isExported(prepared, cell)) {
         for (ExportFormat format : prepared.experiment().exports()) {
-          disk += exportedBytes(cell, format, bytes);
+          disk += cell.goesInto(format) ? exportedBytes(cell, format, bytes) : 0;
         }
       }
     }

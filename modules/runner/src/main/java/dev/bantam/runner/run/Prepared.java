@@ -7,6 +7,7 @@ import dev.bantam.compression.Step;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
 import dev.bantam.model.ParameterShapes;
+import dev.bantam.runner.experiment.DeltaSpec;
 import dev.bantam.runner.experiment.Experiment;
 import dev.bantam.runner.experiment.ExperimentFile;
 import dev.bantam.runner.experiment.ExportFormat;
@@ -17,6 +18,7 @@ import dev.bantam.runner.experiment.Variant;
 import dev.bantam.tensor.BantamException;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -29,10 +31,15 @@ import java.util.Set;
  *
  * @param experiment as checked; smaller than the file's in a smoke run
  * @param subjects every model with every task, models outermost
+ * @param bases the models that deltas are taken to, by the name in the experiment
  * @param cells in the order of work: seed by seed, {@code dense} first, then what else is only
  *     fine-tuned; merged ones after all others
  */
-public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List<Cell> cells) {
+public record Prepared(
+    Experiment<Step> experiment,
+    List<Subject> subjects,
+    Map<String, Checkpoint> bases,
+    List<Cell> cells) {
   private static final int SMOKE_LAYERS = 2;
   private static final int SMOKE_EXAMPLES = 64;
   private static final int SMOKE_SEEDS = 1;
@@ -88,6 +95,16 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     return needs;
   }
 
+  /** The model that the differences of a cell are taken to. */
+  Checkpoint base(Cell cell) {
+    return cell.variant()
+        .delta()
+        .orElseThrow()
+        .base()
+        .map(bases::get)
+        .orElse(cell.subject().model());
+  }
+
   /** How a fine-tuned cell is trained. */
   FinetuneSettings finetune(Cell cell) {
     return cell.variant().finetune().orElse(experiment.finetune());
@@ -115,6 +132,15 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     for (String name : experiment.models()) {
       failures.collect(() -> models.add(model(sources.model(name), options)));
     }
+    final Map<String, Checkpoint> bases = new LinkedHashMap<>();
+    for (Variant<Step> variant : experiment.variants()) {
+      variant
+          .delta()
+          .flatMap(DeltaSpec::base)
+          .filter(name -> !bases.containsKey(name))
+          .ifPresent(
+              name -> failures.collect(() -> bases.put(name, model(sources.model(name), options))));
+    }
     final List<Subject> subjects = new ArrayList<>();
     for (Checkpoint model : models) {
       for (Task task : tasks) {
@@ -139,7 +165,7 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
     }
     failures.collect(file.problems()::throwIfAny);
     failures.throwIfAny();
-    return new Prepared(experiment, subjects, cells);
+    return new Prepared(experiment, subjects, bases, cells);
   }
 
   /** Whether any model of a subject is trained, so that an epoch has to be chosen. */
@@ -228,6 +254,14 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
   /** What the grammar knows and this version cannot do; each is refused, none is skipped. */
   private static void unsupported(ExperimentFile<Step> file) {
     for (ExportFormat format : file.experiment().exports()) {
+      if (format == ExportFormat.DELTA) {
+        if (file.experiment().variants().stream().allMatch(v -> v.delta().isEmpty())) {
+          file.settings()
+              .problem(
+                  "export", "no variant has 'delta:', so there is nothing to write as 'delta'");
+        }
+        continue;
+      }
       ExportFormats.unsupported(format).ifPresent(m -> file.settings().problem("export", m));
       if (format != ExportFormat.SAFETENSORS) {
         withOperations(file.experiment())
@@ -297,6 +331,18 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
                     + variant.name()
                     + "' merges fine-tuned models. "
                     + subject.task().withoutLabels());
+      }
+      if (variant.delta().filter(d -> d.base().isEmpty()).isPresent()
+          && !subject.isTrained(experiment.finetune())) {
+        file.settings()
+            .problem(
+                "variants",
+                "variant '"
+                    + variant.name()
+                    + "' stores the difference to the experiment's model, and on '"
+                    + subject.task().name()
+                    + "' that one is not fine-tuned, so there is none. Name another model with"
+                    + " 'base:'.");
       }
       for (int i = 0; i < variant.steps().size(); i++) {
         for (Step.StepProblem problem : variant.steps().get(i).value().check(shapes)) {
@@ -377,7 +423,8 @@ public record Prepared(Experiment<Step> experiment, List<Subject> subjects, List
               && variant.merge().isEmpty()
               && !onlyMerged
               && variant.seeds().contains(seed)) {
-            for (int draw = 1; draw <= experiment.draws(); draw++) {
+            final boolean once = variant.delta().filter(d -> !d.isRandom()).isPresent();
+            for (int draw = 1; draw <= (once ? 1 : experiment.draws()); draw++) {
               ofSeed.add(Cell.of(subject, variant, seed, draw, experiment.draws()));
             }
           }

@@ -18,6 +18,7 @@ import dev.bantam.report.SizePart;
 import dev.bantam.report.StepRecord;
 import dev.bantam.report.StoredSize;
 import dev.bantam.report.TensorRecord;
+import dev.bantam.runner.experiment.DeltaSpec;
 import dev.bantam.runner.experiment.Experiment;
 import dev.bantam.runner.experiment.MergeSpec;
 import dev.bantam.runner.experiment.ParsedStep;
@@ -148,6 +149,13 @@ final class Records {
 
   private static OptionalDouble optional(Optional<Double> value) {
     return value.isPresent() ? OptionalDouble.of(value.get()) : OptionalDouble.empty();
+  }
+
+  /** How a cell was stored as differences to a base. */
+  static StepRecord delta(DeltaSpec spec, String base, List<TensorRecord> tensors) {
+    final ObjectNode settings = (ObjectNode) json(spec.settings());
+    settings.put("base", base);
+    return new StepRecord("delta", spec.word(), settings, tensors);
   }
 
   /**

@@ -141,6 +141,9 @@ public final class Runs {
         if (Prediction.isExported(prepared, cell)) {
           final CellRecord dense = run.records().get(prepared.dense(cell));
           for (ExportFormat format : prepared.experiment().exports()) {
+            if (!cell.goesInto(format)) {
+              continue;
+            }
             exports.export(cell, dense, finished.getValue(), run.weights(cell), format, workers);
           }
         }
