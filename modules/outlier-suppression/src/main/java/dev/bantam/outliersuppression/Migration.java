@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -37,6 +38,7 @@ final class Migration {
   private final Batch first;
   private final float[] outputs;
   private final Progress.Bar bar;
+  private final Map<String, Floats> rounded = new TreeMap<>();
 
   /** The model over the weights of a state must be an encoder that attends in the plain way. */
   Migration(SuppressOutliers step, CompressionState state, List<Batch> batches, Progress.Bar bar) {
@@ -67,6 +69,7 @@ final class Migration {
       }
     } finally {
       quantized.close();
+      rounded.values().forEach(Floats::close);
     }
     return entries;
   }
@@ -295,7 +298,9 @@ final class Migration {
         step.formats().perRow() ? columns : weight.length,
         step.formats().weights(),
         step.formats().weightBits());
-    quantized.setOperator(
-        name, new DenseLinear(Floats.tensor(weight, weight.length / columns, columns)));
+    final Floats memory =
+        rounded.computeIfAbsent(name, n -> Floats.zeros(weight.length / columns, columns));
+    memory.write(0, weight, 0, weight.length);
+    quantized.setOperator(name, new DenseLinear(memory.array()));
   }
 }

@@ -38,6 +38,8 @@ record QuantizeActivations(SiteSelector sites, Codes codes, int bits, Ranges ran
   /** Name of the step in recipes. */
   static final String STEP = "quantize-activations";
 
+  private static final int SMOKE_SHARES = 2;
+
   QuantizeActivations {
     Objects.requireNonNull(sites, "sites");
     Objects.requireNonNull(codes, "codes");
@@ -128,6 +130,30 @@ record QuantizeActivations(SiteSelector sites, Codes codes, int bits, Ranges ran
     }
   }
 
+  /**
+   * One range for each site without the tokens that stick out, measured once (Wei et al. 2022,
+   * token-wise clipping).
+   *
+   * @param step distance of the shares of tokens that are tried, from 1 down
+   * @param shares how many are tried
+   */
+  record TokenClipped(double step, int shares, Calibration texts) implements Ranges {
+    @Override
+    public String method() {
+      return "token-clipping";
+    }
+
+    @Override
+    public Optional<Calibration> calibration() {
+      return Optional.of(texts);
+    }
+
+    @Override
+    public String describe() {
+      return "one range, the best of " + shares + " shares of tokens";
+    }
+  }
+
   /** Reads one method of the step. */
   private abstract static class Factory implements StepFactory {
     @Override
@@ -194,6 +220,30 @@ record QuantizeActivations(SiteSelector sites, Codes codes, int bits, Ranges ran
     }
   }
 
+  /** Reads {@code quantize-activations: {method: token-clipping, ...}}. */
+  public static final class TokenClippingFactory extends Factory {
+    @Override
+    public String method() {
+      return "token-clipping";
+    }
+
+    @Override
+    Ranges ranges(Settings settings) {
+      final double step = settings.number("share-step", 1e-6, 0.5, 0.01);
+      final int shares = settings.integer("shares", 1, 1000, 11);
+      if (step * (shares - 1) > 1) {
+        settings.problem(
+            "shares",
+            String.format(
+                Locale.ROOT,
+                "%d shares at a distance of %s go below 0. Try fewer, or a smaller 'share-step'.",
+                shares,
+                step));
+      }
+      return new TokenClipped(step, shares, Calibration.read(settings));
+    }
+  }
+
   @Override
   public List<StepProblem> check(Map<String, long[]> shapes) {
     return sites.check(EncoderPlaces.layers(shapes));
@@ -209,10 +259,18 @@ record QuantizeActivations(SiteSelector sites, Codes codes, int bits, Ranges ran
     return List.of();
   }
 
+  /** Passes over the calibration texts. */
+  private int passes() {
+    if (ranges instanceof TokenClipped clipped) {
+      return 2 + clipped.shares;
+    }
+    return ranges instanceof Grouped ? 3 : 1;
+  }
+
   @Override
   public Cost cost(Map<String, long[]> shapes) {
-    final int passes = ranges instanceof Grouped ? 3 : 1;
-    return new Cost(0, 0, 0, ranges.calibration().map(c -> passes * (long) c.rows()).orElse(0L), 0);
+    final long rows = ranges.calibration().map(Calibration::rows).orElse(0);
+    return new Cost(0, 0, 0, passes() * rows, 0);
   }
 
   @Override
@@ -221,13 +279,19 @@ record QuantizeActivations(SiteSelector sites, Codes codes, int bits, Ranges ran
       return new Smoke(this, Map.of());
     }
     final Calibration less = ranges.calibration().get().smoke();
-    final Ranges cheaper =
-        ranges instanceof Grouped grouped
-            ? new Grouped(grouped.groups, grouped.observer, less)
-            : new Static(((Static) ranges).observer, less);
-    return new Smoke(
-        new QuantizeActivations(sites, codes, bits, cheaper),
-        Map.of("rows", less.rows(), "batch", less.batch()));
+    final Map<String, Integer> settings = new LinkedHashMap<>();
+    settings.put("rows", less.rows());
+    settings.put("batch", less.batch());
+    final Ranges cheaper;
+    if (ranges instanceof TokenClipped clipped) {
+      settings.put("shares", Math.min(clipped.shares, SMOKE_SHARES));
+      cheaper = new TokenClipped(clipped.step, settings.get("shares"), less);
+    } else if (ranges instanceof Grouped grouped) {
+      cheaper = new Grouped(grouped.groups, grouped.observer, less);
+    } else {
+      cheaper = new Static(((Static) ranges).observer, less);
+    }
+    return new Smoke(new QuantizeActivations(sites, codes, bits, cheaper), settings);
   }
 
   @Override
@@ -278,12 +342,16 @@ record QuantizeActivations(SiteSelector sites, Codes codes, int bits, Ranges ran
       return operations;
     }
     final List<Batch> batches = ranges.calibration().orElseThrow().batches(state);
-    final long texts = batches.stream().mapToLong(Batch::sequences).sum();
-    final long work = texts * cost(Map.of()).outputExamples() / ranges.calibration().get().rows();
+    final long work = passes() * batches.stream().mapToLong(Batch::sequences).sum();
     try (Progress.Bar bar =
         state.resources().progress().start("Ranges of activations", work, "texts")) {
       final SiteRanges measured = new SiteRanges(model, batches);
-      if (ranges instanceof Grouped grouped) {
+      if (ranges instanceof TokenClipped clipped) {
+        new TokenRanges(state, model, batches, chosen, codes, bits)
+            .choose(TokenClipping.shares(clipped.step, clipped.shares), bar)
+            .ranges()
+            .forEach((site, range) -> operations.put(site, fixed(range)));
+      } else if (ranges instanceof Grouped grouped) {
         byGroup(measured, chosen, grouped, bar, operations);
       } else {
         measured

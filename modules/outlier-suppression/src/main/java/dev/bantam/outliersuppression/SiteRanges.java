@@ -1,9 +1,11 @@
 package dev.bantam.outliersuppression;
 
 import dev.bantam.checkpoint.Progress;
+import dev.bantam.model.ActivationObserver;
 import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.model.Site;
+import dev.bantam.model.SiteValue;
 import dev.bantam.tensor.BantamException;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -33,19 +35,30 @@ final class SiteRanges {
     void accept(Site site, float[] x, int rows, int columns);
   }
 
-  /** Runs all batches. */
+  /**
+   * Runs all batches. The sites must have no transform of their own: it would be taken off with the
+   * observer.
+   */
   void forEach(List<Site> sites, Progress.Bar bar, Sink sink) {
-    for (Batch batch : batches) {
-      final List<float[]> values = model.siteValues(batch, sites);
-      for (int s = 0; s < sites.size(); s++) {
-        final float[] x = values.get(s);
-        requireFinite(sites.get(s), x);
-        final int width = EncoderPlaces.width(model.architecture(), sites.get(s));
-        final int columns = width == 0 ? x.length : width;
-        sink.accept(sites.get(s), x, x.length / columns, columns);
+    try {
+      for (Site site : sites) {
+        model.attach(site.toString(), (ActivationObserver) value -> pass(site, value, sink));
       }
-      bar.advance(batch.sequences());
+      for (Batch batch : batches) {
+        model.encode(batch);
+        bar.advance(batch.sequences());
+      }
+    } finally {
+      sites.forEach(site -> model.detach(site.toString()));
     }
+  }
+
+  private void pass(Site site, SiteValue value, Sink sink) {
+    final float[] x = value.toArray();
+    requireFinite(site, x);
+    final int width = EncoderPlaces.width(model.architecture(), site);
+    final int columns = width == 0 ? x.length : width;
+    sink.accept(site, x, x.length / columns, columns);
   }
 
   private static void requireFinite(Site site, float[] x) {

@@ -7,6 +7,7 @@ import dev.bantam.compression.Settings;
 import dev.bantam.compression.Step;
 import dev.bantam.compression.StepFactory;
 import dev.bantam.compression.StepLog;
+import dev.bantam.compression.TensorSelector;
 import dev.bantam.model.Batch;
 import dev.bantam.model.SoftmaxAttention;
 import dev.bantam.outliersuppression.ScaleSearch.Formats;
@@ -208,10 +209,22 @@ record SuppressOutliers(
     return MigrationSite.of(layers, values);
   }
 
+  /** The second model has packed matrices of its own and, for a search, rounded copies of all. */
   @Override
   public Cost cost(Map<String, long[]> shapes) {
     final long sites = sites(EncoderPlaces.layers(shapes)).size();
-    return new Cost(0, 0, 0, sites * (texts.rows() + (searches() ? 4L * texts.batch() : 0)), 0);
+    long matrices = 0;
+    for (Map.Entry<String, long[]> tensor : shapes.entrySet()) {
+      final long[] shape = tensor.getValue();
+      matrices +=
+          TensorSelector.isEncoderMatrix(tensor.getKey()) ? Float.BYTES * shape[0] * shape[1] : 0;
+    }
+    return new Cost(
+        searches() ? matrices : 0,
+        matrices,
+        0,
+        sites * (texts.rows() + (searches() ? 4L * texts.batch() : 0)),
+        0);
   }
 
   @Override

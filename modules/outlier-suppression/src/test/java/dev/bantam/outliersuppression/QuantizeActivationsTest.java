@@ -37,6 +37,7 @@ class QuantizeActivationsTest {
     "static,scheme,symmetric",
     "dynamic,scheme,affine",
     "grouped,observer,min-max",
+    "token-clipping,scheme,symmetric",
   })
   void storedOperationsGiveTheSameBits(String method, String key, String word) {
     try (TinyBench bench = new TinyBench(2)) {

@@ -116,7 +116,7 @@ class DocumentTest {
               - {name: random, steps: [{quantize: {allocate: {average: 3, sensitivity: random}}}]}
               - {name: suppressed, steps: [{suppress-outliers: {observer: moving-average}}, {quantize-activations: {observer: percentile}}]}
               - {name: paper, steps: [{suppress-outliers: {method: os-plus-vo, grid: paper}}, {quantize-activations: {method: grouped}}]}
-              - {name: smooth, steps: [{suppress-outliers: {method: smoothquant, alpha: search}}, {quantize-activations: {method: dynamic}}]}
+              - {name: smooth, steps: [{suppress-outliers: {method: smoothquant, alpha: search}}, {quantize-activations: {method: token-clipping}}]}
               - {name: merged, merge: {method: ties, inputs: [a, c]}}
             evaluate: {latency: {}}
             export: [safetensors]
@@ -157,7 +157,8 @@ class DocumentTest {
                             + " paper}}, {suppress-outliers: {method: smoothquant}},"
                             + " {quantize-activations: {}}, {quantize-activations: {observer:"
                             + " percentile}}, {quantize-activations: {observer: moving-average}},"
-                            + " {quantize-activations: {method: grouped}}]}]"))),
+                            + " {quantize-activations: {method: grouped}},"
+                            + " {quantize-activations: {method: token-clipping}}]}]"))),
             StandardCharsets.UTF_8);
     int compared = 0;
     for (String row : document().lines().filter(l -> l.startsWith("| `")).toList()) {

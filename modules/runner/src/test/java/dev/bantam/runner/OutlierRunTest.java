@@ -163,9 +163,7 @@ class OutlierRunTest {
                   - name: d
                     steps: [{quantize-activations: {method: dynamic, observer: mse}}]
                 """));
-    Outcome.of("plan", wrong)
-        .code(3)
-        .says("the step does nothing", "bits", "observer");
+    Outcome.of("plan", wrong).code(3).says("the step does nothing", "bits", "observer");
     final Path sites =
         refused.write(
             "sites.yaml",
@@ -177,7 +175,9 @@ class OutlierRunTest {
                   - name: a
                     steps: [{quantize-activations: {targets: encoder.layer.*}}]
                 """));
-    Outcome.of("plan", sites).code(3).says("'encoder.layer.*' matches no input of a matrix product");
+    Outcome.of("plan", sites)
+        .code(3)
+        .says("'encoder.layer.*' matches no input of a matrix product");
   }
 
   @Test
