@@ -8,7 +8,8 @@ import java.util.Objects;
  *
  * @param encoding the tokens
  * @param begin first UTF-16 index of each token in the text; 0 for a special token
- * @param end index after the last one; equal to {@code begin} only for a special token
+ * @param end index after the last one; equal to {@code begin} for a special token, and for a blank
+ *     of its own where the tokenizer cuts blanks off
  */
 @SuppressWarnings("ArrayRecordComponent") // written once by the tokenizer
 public record AlignedEncoding(Encoding encoding, int[] begin, int[] end) {

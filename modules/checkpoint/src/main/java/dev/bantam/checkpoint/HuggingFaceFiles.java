@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.bantam.checkpoint.Architecture.LayerShape;
 import dev.bantam.tensor.AtomicFiles;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -21,6 +20,8 @@ import java.util.Optional;
  * <p>A head on the mean or the first token has no class in Hugging Face's library: such a folder
  * names the labels and {@code bantam_pooling} but no class under {@code architectures}, so that
  * nothing is loaded as what it is not.
+ *
+ * <p>Keys, classes and names of weights are those of the model's family.
  */
 public final class HuggingFaceFiles {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -46,26 +47,12 @@ public final class HuggingFaceFiles {
 
   private static ObjectNode config(Checkpoint model) {
     final Architecture a = model.architecture();
-    final LayerShape layer = a.layers().get(0);
-    if (!a.layers().stream().allMatch(layer::equals)) {
+    if (!a.layers().stream().allMatch(a.layers().get(0)::equals)) {
       throw new IllegalArgumentException("config.json cannot say that layers differ in shape");
     }
     final ObjectNode config = JSON.createObjectNode();
     architectures(model, config);
-    config
-        .put("model_type", a.modelType())
-        .put("vocab_size", a.vocabularySize())
-        .put("hidden_size", a.hiddenSize())
-        .put("num_hidden_layers", a.layers().size())
-        .put("num_attention_heads", a.hiddenSize() / a.headSize())
-        .put("intermediate_size", layer.ffnWidth())
-        .put("hidden_act", activation(a.activation()))
-        .put("max_position_embeddings", a.positions())
-        .put("type_vocab_size", a.tokenTypes())
-        .put("layer_norm_eps", a.layerNormEps())
-        .put("pad_token_id", a.padTokenId())
-        .put("position_embedding_type", "absolute")
-        .put("torch_dtype", "float32");
+    sizes(a, config);
     model.head().ifPresent(head -> head(head, config));
     config
         .put("bantam_pooling", model.pooling().name().toLowerCase(Locale.ROOT))
@@ -75,10 +62,53 @@ public final class HuggingFaceFiles {
     if (!model.provenance().attribution().isEmpty()) {
       config.put("bantam_attribution", model.provenance().attribution());
     }
-    if (!model.signature().equals(Signature.STANDARD)) {
+    if (!model.signature().equals(Signature.of(a))) {
       signature(model.signature(), config.putObject("bantam_onnx"));
     }
     return config;
+  }
+
+  /** The sizes under the family's keys; a BERT's in the order in which they always stood. */
+  private static void sizes(Architecture a, ObjectNode config) {
+    final EncoderFamily family = EncoderFamily.of(a);
+    final EncoderFamily.Keys keys = family.keys;
+    final SharedLayers shared =
+        SharedLayers.of(a.layerWeights())
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "config.json cannot say which layers share weights here: "
+                            + a.layerWeights()));
+    config
+        .put("model_type", a.modelType())
+        .put("vocab_size", a.vocabularySize())
+        .put(keys.hidden(), a.hiddenSize())
+        .put(keys.layers(), shared.runs())
+        .put(keys.heads(), a.hiddenSize() / a.headSize())
+        .put(keys.ffn(), a.layers().get(0).ffnWidth())
+        .put(keys.activation(), activation(a.activation()))
+        .put("max_position_embeddings", a.positions());
+    if (!keys.tokenTypes().isEmpty()) {
+      config.put(keys.tokenTypes(), a.tokenTypes());
+    }
+    if (!keys.epsilon().isEmpty()) {
+      config.put(keys.epsilon(), a.layerNormEps());
+    }
+    config.put("pad_token_id", a.padTokenId());
+    switch (family) {
+      case BERT, ROBERTA, XLM_ROBERTA -> config.put("position_embedding_type", "absolute");
+      case ELECTRA -> config.put("embedding_size", a.embeddings().width());
+      case ALBERT ->
+          config
+              .put("embedding_size", a.embeddings().width())
+              .put("num_hidden_groups", shared.groups())
+              .put("inner_group_num", shared.inner());
+      case DISTILBERT -> config.put("sinusoidal_pos_embds", false);
+      case MPNET ->
+          a.relativeBias()
+              .ifPresent(bias -> config.put("relative_attention_num_buckets", bias.buckets()));
+    }
+    config.put("torch_dtype", "float32");
   }
 
   private static void signature(Signature signature, ObjectNode names) {
@@ -88,13 +118,26 @@ public final class HuggingFaceFiles {
   }
 
   private static void architectures(Checkpoint model, ObjectNode config) {
+    final String family = EncoderFamily.of(model.architecture()).classPrefix;
     if (model.head().isEmpty()) {
-      config.putArray("architectures").add("BertModel");
+      config.putArray("architectures").add(family + "Model");
     } else if (model.head().get().kind() == Head.Kind.TOKEN_LABEL) {
-      config.putArray("architectures").add("BertForTokenClassification");
+      config.putArray("architectures").add(family + "ForTokenClassification");
     } else if (model.pooling() == Pooling.POOLER) {
-      config.putArray("architectures").add("BertForSequenceClassification");
+      config.putArray("architectures").add(family + "ForSequenceClassification");
     }
+  }
+
+  /**
+   * What the files of the model's family call a tensor, for weights that other tools are to read.
+   *
+   * @param name canonical, as in {@link Checkpoint#parameters()}
+   */
+  public static String storedName(Checkpoint model, String name) {
+    final boolean tokens = model.head().filter(h -> h.kind() == Head.Kind.TOKEN_LABEL).isPresent();
+    final boolean onPooler =
+        model.head().isPresent() && !tokens && model.pooling() == Pooling.POOLER;
+    return WeightNames.of(model.architecture()).stored(name, tokens || onPooler, onPooler);
   }
 
   private static void head(Head head, ObjectNode config) {

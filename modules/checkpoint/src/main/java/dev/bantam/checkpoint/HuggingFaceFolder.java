@@ -14,8 +14,9 @@ import java.util.function.Supplier;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Reads a BERT from a folder in Hugging Face layout: {@code config.json}, {@code model.safetensors}
- * or its shards, {@code tokenizer.json} if there is one, and the files of sentence-transformers.
+ * Reads an encoder from a folder in Hugging Face layout: {@code config.json}, {@code
+ * model.safetensors} or its shards, {@code tokenizer.json} if there is one, and the files of
+ * sentence-transformers.
  *
  * <p>A {@code classifier} is a head if {@code architectures} says {@code
  * ...ForSequenceClassification}, or names labels without saying anything; it stands on the pooler,
@@ -49,10 +50,10 @@ public final class HuggingFaceFolder {
       Path folder, Supplier<? extends WeightSource> weights, Progress progress) {
     requireFolder(folder);
     final Problems problems = new Problems("The model in " + folder + " cannot be read");
-    final BertConfig config =
-        BertConfig.read(JsonObject.read(folder.resolve("config.json"), problems));
+    final EncoderConfig config =
+        EncoderConfig.read(JsonObject.read(folder.resolve("config.json"), problems));
     final SentenceFiles sentence =
-        SentenceFiles.read(folder, config.architecture().positions(), problems);
+        SentenceFiles.read(folder, config.architecture().longestSequence(), problems);
     problems.throwIfAny();
     try (WeightSource source = weights.get()) {
       return new Reader(folder, config, sentence, source, progress, problems).read();
@@ -102,18 +103,19 @@ public final class HuggingFaceFolder {
   /** One reading of one folder. */
   private static final class Reader {
     private final Path folder;
-    private final BertConfig config;
+    private final EncoderConfig config;
     private final SentenceFiles sentence;
     private final WeightSource weights;
     private final Progress progress;
     private final Problems problems;
+    private final WeightNames names;
 
     /** Stored name of each tensor by base name. */
     private final Map<String, String> stored = new LinkedHashMap<>();
 
     Reader(
         Path folder,
-        BertConfig config,
+        EncoderConfig config,
         SentenceFiles sentence,
         WeightSource weights,
         Progress progress,
@@ -124,6 +126,7 @@ public final class HuggingFaceFolder {
       this.weights = weights;
       this.progress = progress;
       this.problems = problems;
+      this.names = WeightNames.of(config.architecture());
     }
 
     Checkpoint read() {
@@ -131,7 +134,7 @@ public final class HuggingFaceFolder {
       final Optional<Head> head = head();
       final Pooling pooling = pooling(head);
       final Architecture architecture = withPooler(pooling);
-      final Map<String, long[]> shapes = BertParameters.shapes(architecture, head);
+      final Map<String, long[]> shapes = EncoderParameters.shapes(architecture, head);
       check(shapes);
       problems.throwIfAny();
       final Map<String, INDArray> parameters = new LinkedHashMap<>();
@@ -160,38 +163,47 @@ public final class HuggingFaceFolder {
     private void collectNames() {
       final TreeSet<String> left = new TreeSet<>();
       final TreeSet<String> pretraining = new TreeSet<>();
+      final TreeSet<String> poolers = new TreeSet<>();
+      final boolean ownDense =
+          !config.otherHead() && weights.names().stream().map(names::plain).anyMatch(this::dense);
       for (final String name : weights.names()) {
-        final String base = BertParameters.baseName(name);
-        if (base.equals("embeddings.position_ids")) {
+        final String plain = names.plain(name);
+        if (plain.equals("embeddings.position_ids")) {
           continue;
         }
-        if (base.startsWith("cls.")) {
+        if (names.pretraining().stream().anyMatch(plain::startsWith)) {
           pretraining.add(name);
           continue;
         }
         if (config.otherHead()
-            && (base.startsWith("classifier.") || base.startsWith("qa_outputs."))) {
+            && (plain.startsWith("classifier.")
+                || plain.startsWith("qa_outputs.")
+                || dense(plain))) {
           left.add(name);
           continue;
         }
+        if (ownDense && plain.startsWith("pooler.")) {
+          poolers.add(name);
+          continue;
+        }
+        final String base = names.canonical(name);
         final String twin = stored.put(base, name);
         if (twin != null) {
           problems.add("'" + twin + "' and '" + name + "' are both " + base);
         }
       }
-      if (!pretraining.isEmpty()) {
-        progress.message(
-            folder
-                + ": the head that the model was pre-trained with is left out: "
-                + String.join(", ", pretraining));
-      }
-      if (!left.isEmpty()) {
-        progress.message(
-            folder
-                + ": the head of "
-                + String.join(", ", config.architectures())
-                + " is left out: "
-                + String.join(", ", left));
+      leftOut("the head that the model was pre-trained with", pretraining);
+      leftOut("the head of " + String.join(", ", config.architectures()), left);
+      leftOut("the pooler that the head does not stand on", poolers);
+    }
+
+    private boolean dense(String plain) {
+      return names.isHeadDense(plain);
+    }
+
+    private void leftOut(String what, TreeSet<String> tensors) {
+      if (!tensors.isEmpty()) {
+        progress.message(folder + ": " + what + " is left out: " + String.join(", ", tensors));
       }
     }
 
@@ -208,7 +220,7 @@ public final class HuggingFaceFolder {
       }
       // without id2label and num_labels the format means two labels
       final List<String> labels =
-          config.labels().isEmpty() ? BertConfig.generated(2) : config.labels();
+          config.labels().isEmpty() ? EncoderConfig.generated(2) : config.labels();
       return Optional.of(new Head(config.kind(labels, problems), labels));
     }
 
@@ -227,24 +239,11 @@ public final class HuggingFaceFolder {
           pooling == Pooling.POOLER
               || stored.containsKey("pooler.dense.weight")
               || stored.containsKey("pooler.dense.bias");
-      return new Architecture(
-          a.modelType(),
-          a.vocabularySize(),
-          a.positions(),
-          a.tokenTypes(),
-          a.hiddenSize(),
-          a.headSize(),
-          a.layers(),
-          a.activation(),
-          a.normPlacement(),
-          a.positionScheme(),
-          a.layerNormEps(),
-          a.padTokenId(),
-          pooler);
+      return a.withPooler(pooler);
     }
 
     private int maxLength() {
-      final int positions = config.architecture().positions();
+      final int positions = config.architecture().longestSequence();
       return Math.min(positions, config.maxLength().orElse(sentence.maxLength().orElse(positions)));
     }
 

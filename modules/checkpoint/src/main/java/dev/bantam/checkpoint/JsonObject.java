@@ -96,6 +96,11 @@ final class JsonObject {
     return node.path(key);
   }
 
+  /** Throws what was collected, where going on would only add what follows from it. */
+  void throwProblems() {
+    problems.throwIfAny();
+  }
+
   void problem(String key, String need) {
     final JsonNode value = node.path(key);
     problems.add(

@@ -91,21 +91,7 @@ public final class Models {
       throw new IllegalArgumentException(
           "layers must be in 1.." + a.layers().size() + ", not " + layers);
     }
-    final Architecture small =
-        new Architecture(
-            a.modelType(),
-            a.vocabularySize(),
-            a.positions(),
-            a.tokenTypes(),
-            a.hiddenSize(),
-            a.headSize(),
-            a.layers().subList(0, layers),
-            a.activation(),
-            a.normPlacement(),
-            a.positionScheme(),
-            a.layerNormEps(),
-            a.padTokenId(),
-            a.pooler());
+    final Architecture small = a.withFirstLayers(layers);
     final Map<String, INDArray> parameters = RandomWeights.draw(small, like.head(), seed);
     final MessageDigest digest = Hashes.sha256();
     parameters.values().forEach(array -> FloatTensors.update(digest, array));

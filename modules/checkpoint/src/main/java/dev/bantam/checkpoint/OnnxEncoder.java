@@ -21,7 +21,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * @param architecture shape and conventions
  * @param head the classifier, named by the file itself or by what lies beside it
- * @param parameters weights by base-model name, [out, in], in the order of {@link BertParameters}
+ * @param parameters weights by base-model name, [out, in], in the order of {@link
+ *     EncoderParameters}
  * @param signature what the file calls its inputs and its hidden states
  * @param settings what the file says about its use
  * @param leftOut tensors of heads that are not read
@@ -109,7 +110,7 @@ record OnnxEncoder(
               + " architectures) beside the file");
     }
     final Optional<Head> head = classifier ? named : Optional.empty();
-    final Map<String, long[]> shapes = BertParameters.shapes(architecture, head);
+    final Map<String, long[]> shapes = EncoderParameters.shapes(architecture, head);
     check(weights, shapes, problems);
     final Signature signature = new OnnxSignature(graph, bert, problems).read();
     problems.throwIfAny();

@@ -115,7 +115,9 @@ final class OnnxModel {
     }
     final JsonObject json = config.get();
     if (json.text("model_type").filter(t -> !t.equals("bert")).isPresent()) {
-      json.problem("model_type", "supported is \"bert\" (BERT, MiniLM, BGE, E5)");
+      json.problem(
+          "model_type",
+          "ONNX files are read of \"bert\" (BERT, MiniLM, BGE, E5); open the model's own folder");
     }
     final JsonNode epsilon = json.at("layer_norm_eps");
     return new OnnxEncoder.Beside(
@@ -123,7 +125,7 @@ final class OnnxModel {
         json.optionalInteger("num_attention_heads", 1),
         epsilon.isNumber() ? OptionalDouble.of(epsilon.doubleValue()) : OptionalDouble.empty(),
         json.optionalInteger("pad_token_id", 0).orElse(0),
-        BertConfig.head(json, problems));
+        EncoderConfig.head(json, problems));
   }
 
   private static Pooling pooling(

@@ -21,7 +21,7 @@ final class RandomWeights {
 
   static Map<String, INDArray> draw(Architecture architecture, Optional<Head> head, long seed) {
     final Map<String, INDArray> parameters = new LinkedHashMap<>();
-    BertParameters.shapes(architecture, head)
+    EncoderParameters.shapes(architecture, head)
         .forEach((name, shape) -> parameters.put(name, draw(name, shape, seed)));
     return parameters;
   }

@@ -24,6 +24,17 @@ public record Signature(
           "input_ids", "attention_mask", Optional.of("token_type_ids"), "last_hidden_state");
 
   /**
+   * The names that Hugging Face's exporters use for an architecture: without token types where it
+   * knows none or one.
+   */
+  public static Signature of(Architecture architecture) {
+    return architecture.tokenTypes() > 1
+        ? STANDARD
+        : new Signature(
+            STANDARD.inputIds, STANDARD.attentionMask, Optional.empty(), STANDARD.output);
+  }
+
+  /**
    * Checks the names.
    *
    * @throws IllegalArgumentException if one is empty or two are equal

@@ -27,7 +27,18 @@ class HuggingFaceTokenizerTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"wordpiece-uncased", "wordpiece-cased", "wordpiece-odd-settings"})
+  @ValueSource(
+      strings = {
+        "wordpiece-uncased",
+        "wordpiece-cased",
+        "wordpiece-odd-settings",
+        "byte-bpe-roberta",
+        "byte-bpe-prefix-space",
+        "byte-bpe-modernbert",
+        "unigram-albert",
+        "unigram-xlmr",
+        "unigram-xlmr-old"
+      })
   void singleTextsAndOffsets(String name) throws IOException {
     final HuggingFaceTokenizer tokenizer = load(name);
     int rows = 0;
@@ -56,7 +67,18 @@ class HuggingFaceTokenizerTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"wordpiece-uncased", "wordpiece-cased", "wordpiece-odd-settings"})
+  @ValueSource(
+      strings = {
+        "wordpiece-uncased",
+        "wordpiece-cased",
+        "wordpiece-odd-settings",
+        "byte-bpe-roberta",
+        "byte-bpe-prefix-space",
+        "byte-bpe-modernbert",
+        "unigram-albert",
+        "unigram-xlmr",
+        "unigram-xlmr-old"
+      })
   void pairs(String name) throws IOException {
     final HuggingFaceTokenizer tokenizer = load(name);
     int rows = 0;
@@ -76,7 +98,18 @@ class HuggingFaceTokenizerTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"wordpiece-uncased", "wordpiece-cased", "wordpiece-odd-settings"})
+  @ValueSource(
+      strings = {
+        "wordpiece-uncased",
+        "wordpiece-cased",
+        "wordpiece-odd-settings",
+        "byte-bpe-roberta",
+        "byte-bpe-prefix-space",
+        "byte-bpe-modernbert",
+        "unigram-albert",
+        "unigram-xlmr",
+        "unigram-xlmr-old"
+      })
   void truncatesLongestFirst(String name) throws IOException {
     checkTruncation(load(name), Cases.folder("tokenizers/" + name + "/truncation.jsonl"));
   }

@@ -31,7 +31,7 @@ class NamedModelsTest {
     assertEquals(
         22_565_376, model.parameters().values().stream().mapToLong(INDArray::length).sum());
     assertEquals(
-        List.copyOf(BertParameters.shapes(model.architecture(), model.head()).keySet()),
+        List.copyOf(EncoderParameters.shapes(model.architecture(), model.head()).keySet()),
         List.copyOf(model.parameters().keySet()));
     for (final INDArray array : model.parameters().values()) {
       assertEquals('c', array.ordering());

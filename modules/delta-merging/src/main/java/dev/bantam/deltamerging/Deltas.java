@@ -57,6 +57,10 @@ final class Deltas {
     if (!normalize || Math.abs(divisor) < 1e-8f) {
       divisor = 1;
     }
+    if (isPairOfFloats(deltas, precision)) {
+      sumOfTwo(base, deltas, weights, divisor, lambda);
+      return;
+    }
     final double[] mix = new double[BLOCK];
     for (int from = 0; from < base.length; from += BLOCK) {
       final int n = Math.min(BLOCK, base.length - from);
@@ -65,6 +69,25 @@ final class Deltas {
         final float mean = precision.round(precision.round((float) mix[i]) / divisor);
         base[from + i] = precision.round(base[from + i] + precision.round(lambda * mean));
       }
+    }
+  }
+
+  /**
+   * Whether the sums of {@code double} can be taken in float: two floats added in {@code double}
+   * and then rounded are two floats added.
+   */
+  private static boolean isPairOfFloats(float[][] deltas, Precision precision) {
+    return deltas.length == 2 && precision == Precision.FLOAT32;
+  }
+
+  private static void sumOfTwo(
+      float[] base, float[][] deltas, float[] weights, float divisor, float lambda) {
+    final float[] one = deltas[0];
+    final float[] other = deltas[1];
+    final float ofOne = weights[0];
+    final float ofOther = weights[1];
+    for (int i = 0; i < base.length; i++) {
+      base[i] += lambda * ((ofOne * one[i] + ofOther * other[i]) / divisor);
     }
   }
 
@@ -95,6 +118,10 @@ final class Deltas {
       boolean normalize,
       float lambda,
       Precision precision) {
+    if (isPairOfFloats(deltas, precision)) {
+      electOfTwo(base, deltas, weights, normalize, lambda);
+      return;
+    }
     final double[] mass = new double[BLOCK];
     final float[] sign = new float[BLOCK];
     final float[] agreed = new float[BLOCK];
@@ -123,6 +150,33 @@ final class Deltas {
         mean = by == 0 ? mean : precision.round(mean / by);
         base[from + i] = precision.round(base[from + i] + precision.round(lambda * mean));
       }
+    }
+  }
+
+  /** {@link #elect} of two deltas, in one pass and without branches. */
+  private static void electOfTwo(
+      float[] base, float[][] deltas, float[] weights, boolean normalize, float lambda) {
+    final float[] one = deltas[0];
+    final float[] other = deltas[1];
+    final float ofOne = weights[0];
+    final float ofOther = weights[1];
+    final int shareOfOne = normalize ? Float.floatToRawIntBits(ofOne) : 0;
+    final int shareOfOther = normalize ? Float.floatToRawIntBits(ofOther) : 0;
+    for (int i = 0; i < base.length; i++) {
+      final float a = ofOne * one[i];
+      final float b = ofOther * other[i];
+      final int minus = Float.floatToRawIntBits(a + b) & Integer.MIN_VALUE;
+      // times the elected sign, and 0 where that is negative
+      final int turnedA = Float.floatToRawIntBits(a) ^ minus;
+      final int turnedB = Float.floatToRawIntBits(b) ^ minus;
+      final int agreedA = turnedA & ~(turnedA >> 31);
+      final int agreedB = turnedB & ~(turnedB >> 31);
+      final float mix = Float.intBitsToFloat(agreedA) + Float.intBitsToFloat(agreedB);
+      final float by =
+          Float.intBitsToFloat((-agreedA >> 31) & shareOfOne)
+              + Float.intBitsToFloat((-agreedB >> 31) & shareOfOther);
+      final float mean = Float.intBitsToFloat(Float.floatToRawIntBits(mix) ^ minus);
+      base[i] += lambda * (by == 0 ? mean : mean / by);
     }
   }
 
@@ -195,17 +249,25 @@ final class Deltas {
     double b = 0;
     double c = 0;
     double d = 0;
+    double e = 0;
+    double f = 0;
+    double g = 0;
+    double h = 0;
     int i = 0;
-    for (; i + 3 < values.length; i += 4) { // four sums: the chain of additions is what takes time
+    for (; i + 7 < values.length; i += 8) { // many sums: a chain of additions is what takes time
       a += Math.abs(values[i]);
       b += Math.abs(values[i + 1]);
       c += Math.abs(values[i + 2]);
       d += Math.abs(values[i + 3]);
+      e += Math.abs(values[i + 4]);
+      f += Math.abs(values[i + 5]);
+      g += Math.abs(values[i + 6]);
+      h += Math.abs(values[i + 7]);
     }
     for (; i < values.length; i++) {
       a += Math.abs(values[i]);
     }
-    return (a + b) + (c + d);
+    return ((a + b) + (c + d)) + ((e + f) + (g + h));
   }
 
   /** {@code values[i] *= factor}. */

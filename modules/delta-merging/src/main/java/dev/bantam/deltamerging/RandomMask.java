@@ -16,10 +16,20 @@ final class RandomMask {
   /** Name and version of the generator in files. */
   static final String GENERATOR = "splitmix64-1";
 
+  private static final long GOLDEN = 0x9e3779b97f4a7c15L;
+
+  /** Elements of a block: what is drawn for them stays in the first-level cache. */
+  private static final int BLOCK = 1024;
+
+  /** {@code i * GOLDEN} for the elements of a block. */
+  private static final long[] STEPS = new long[BLOCK];
+
   /** Up to this length sorting is faster than counting. */
   private static final int SORTED = 4096;
 
-  private static final long GOLDEN = 0x9e3779b97f4a7c15L;
+  static {
+    Arrays.setAll(STEPS, i -> i * GOLDEN);
+  }
 
   private RandomMask() {}
 
@@ -35,8 +45,11 @@ final class RandomMask {
 
   /** 64 random bits of an element. */
   static long bits(long key, long index) {
-    long h = key + (index + 1) * GOLDEN;
-    h = (h ^ (h >>> 30)) * 0xbf58476d1ce4e5b9L;
+    return mix(key + (index + 1) * GOLDEN);
+  }
+
+  private static long mix(long state) {
+    long h = (state ^ (state >>> 30)) * 0xbf58476d1ce4e5b9L;
     h = (h ^ (h >>> 27)) * 0x94d049bb133111ebL;
     return h ^ (h >>> 31);
   }
@@ -58,10 +71,27 @@ final class RandomMask {
    */
   static void bernoulli(float[] delta, double density, long key) {
     final long threshold = threshold(density);
-    for (int i = 0; i < delta.length; i++) {
-      // all ones where u(i) is below the threshold: a branch would be mispredicted half the time
-      final int kept = (int) (((bits(key, i) >>> 11) - threshold) >> 63);
-      delta[i] = Float.intBitsToFloat(Float.floatToRawIntBits(delta[i]) & kept);
+    final long[] kept = new long[BLOCK];
+    for (int from = 0; from < delta.length; from += BLOCK) {
+      draw(key + (from + 1L) * GOLDEN, threshold, kept);
+      final int n = Math.min(BLOCK, delta.length - from);
+      for (int i = 0; i < n; i++) {
+        delta[from + i] =
+            Float.intBitsToFloat(Float.floatToRawIntBits(delta[from + i]) & (int) kept[i]);
+      }
+    }
+  }
+
+  /**
+   * For the elements of a block all ones where {@code u(i)} is below the threshold, else 0: a
+   * branch would be mispredicted half the time. A loop of its own, in {@code long} alone, runs in
+   * vectors.
+   *
+   * @param first {@code key + (i + 1) GOLDEN} of the first element
+   */
+  private static void draw(long first, long threshold, long[] kept) {
+    for (int i = 0; i < BLOCK; i++) {
+      kept[i] = ((mix(first + STEPS[i]) >>> 11) - threshold) >> 63;
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.bantam.export;
 
+import dev.bantam.checkpoint.Architecture;
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.HuggingFaceFiles;
 import dev.bantam.checkpoint.HuggingFaceFolder;
@@ -8,6 +9,7 @@ import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.checkpoint.SafetensorsWriter;
 import dev.bantam.checkpoint.StoredOperation;
+import dev.bantam.checkpoint.WeightNames;
 import dev.bantam.checkpoint.WeightSource;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.CompressedTensor;
@@ -21,14 +23,15 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * A model folder in Hugging Face layout with packed weights, and back.
  *
  * <p>{@code config.json}, {@code tokenizer.json}, {@code model.safetensors} and {@code README.md},
- * the model card. If every tensor is stored dense, the folder opens in any tool that reads the
- * layout; else Bantam reads it, following docs/formats.md.
+ * the model card. If every tensor is stored dense, it has the names of the model's family and the
+ * folder opens in any tool that reads the layout; else Bantam reads it, following docs/formats.md.
  */
 public final class ModelFolder {
   /** Name of the weights' file. */
@@ -49,17 +52,39 @@ public final class ModelFolder {
   public static SafetensorsWriter.Written write(
       Path folder, Checkpoint like, CompressedModel weights, String card) {
     describe(folder, like, card);
-    return PackedFile.write(weights, folder.resolve(WEIGHTS));
+    return PackedFile.write(named(like, weights), folder.resolve(WEIGHTS));
+  }
+
+  /** With the names of the model's family, if any tool can read the weights; else as they are. */
+  private static CompressedModel named(Checkpoint like, CompressedModel weights) {
+    final boolean dense =
+        weights.operations().isEmpty()
+            && weights.tensors().values().stream().allMatch(DenseTensor.class::isInstance);
+    return dense
+        ? renamed(weights, name -> HuggingFaceFiles.storedName(like, name))
+        : weights;
+  }
+
+  private static CompressedModel renamed(CompressedModel weights, UnaryOperator<String> name) {
+    final Map<String, CompressedTensor> tensors = new LinkedHashMap<>();
+    weights.tensors().forEach((from, tensor) -> tensors.put(name.apply(from), tensor));
+    return new CompressedModel(tensors, weights.operations());
   }
 
   /**
-   * As {@link #write}, with the weights copied from a packed file.
+   * As {@link #write}, with the weights copied from a packed file; if they are all dense, under the
+   * names of the model's family.
    *
    * @param packed a file written by {@link PackedFile#write}
    */
   public static void copy(Path folder, Checkpoint like, Path packed, String card) {
     describe(folder, like, card);
     final Path target = folder.resolve(WEIGHTS);
+    if (!like.parameters().keySet().stream()
+        .allMatch(name -> HuggingFaceFiles.storedName(like, name).equals(name))) {
+      PackedFile.write(named(like, PackedFile.read(packed)), target);
+      return;
+    }
     try {
       Files.copy(packed, target);
     } catch (IOException e) {
@@ -106,6 +131,16 @@ public final class ModelFolder {
   public static Checkpoint read(Path folder, Progress progress) {
     return HuggingFaceFolder.read(
         folder, () -> new PackedWeights(folder.resolve(WEIGHTS)), progress);
+  }
+
+  /**
+   * The weights of a packed folder in the forms that they are stored in, under canonical names.
+   *
+   * @param architecture of the model, as {@link #read} gave it
+   */
+  public static CompressedModel weights(Path folder, Architecture architecture) {
+    return renamed(
+        PackedFile.read(folder.resolve(WEIGHTS)), WeightNames.of(architecture)::canonical);
   }
 
   /** The tensors of a packed file, each restored when it is asked for. */

@@ -27,23 +27,6 @@ final class IntegerCodes {
   }
 
   /**
-   * Codes of a group.
-   *
-   * @param w weights, finite (callers check); not modified
-   * @param from first element of the group
-   * @param n its elements
-   * @param scale as it will be stored, not 0
-   * @param zero zero point, in [low, high]
-   * @param codes out, elements from..from+n-1, in [low, high]; a byte holds -128..127
-   */
-  static void quantize(
-      float[] w, int from, int n, float scale, int zero, int low, int high, byte[] codes) {
-    for (int i = from; i < from + n; i++) {
-      codes[i] = (byte) code(w[i], scale, zero, low, high);
-    }
-  }
-
-  /**
    * {@code sum_i (value(code(w_i)) - w_i)^2} over a group: restored values in float as {@link
    * #value} gives them, squares in double, in four interleaved sums that are added pairwise.
    *

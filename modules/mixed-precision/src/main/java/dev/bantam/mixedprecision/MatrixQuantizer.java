@@ -3,8 +3,6 @@ package dev.bantam.mixedprecision;
 import dev.bantam.checkpoint.SafetensorsType;
 import dev.bantam.compression.GroupedTensor;
 import dev.bantam.compression.Groups;
-import dev.bantam.mixedprecision.WeightFormat.Range;
-import dev.bantam.mixedprecision.WeightFormat.Scheme;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Workers;
 
@@ -27,31 +25,46 @@ final class MatrixQuantizer {
   static GroupedTensor quantize(
       String name, float[] w, int rows, int columns, WeightFormat format, Workers workers) {
     final Groups groups = format.groups(rows, columns);
+    final int size = groups.height() * groups.width(); // a group is a run of so many weights
     final byte[] codes = new byte[w.length];
-    final float[] scales = new float[groups.count()];
-    final byte[] zeros = new byte[groups.count()];
-    final float[] offsets = new float[groups.count()];
-    final int width = groups.width();
-    final int across = groups.across();
+    final GroupGrid[] grids = new GroupGrid[groups.count()];
+    final int together = Math.max(1, ROWS * columns / size);
     workers.run(
-        (rows + ROWS - 1) / ROWS,
+        (grids.length + together - 1) / together,
         (piece, worker) -> {
-          final ClipSearch search = new ClipSearch();
-          for (int r = piece * ROWS; r < Math.min(rows, (piece + 1) * ROWS); r++) {
-            for (int c = 0; c < columns; c += width) {
-              final int group = r * across + c / width;
-              final int from = r * columns + c;
-              if (format.scheme() == Scheme.OFFSET) {
-                OffsetCodes.quantize(w, from, width, format, group, codes, scales, offsets);
-              } else {
-                quantizeGroup(w, from, width, format, search, group, codes, scales, zeros);
-              }
-            }
+          final GroupFit fit = GroupFit.of(format);
+          for (int g = piece * together; g < Math.min(grids.length, (piece + 1) * together); g++) {
+            grids[g] = fit.fit(w, g * size, size);
+            round(w, g * size, size, grids[g], codes);
           }
         });
-    requireFinite(name, scales, across, format);
-    requireFinite(name, offsets, across, format);
-    final long[] shape = {rows, columns};
+    return tensor(name, groups, format, codes, grids);
+  }
+
+  private static void round(float[] w, int from, int n, GroupGrid grid, byte[] codes) {
+    for (int i = from; i < from + n; i++) {
+      codes[i] = (byte) grid.code(w[i]);
+    }
+  }
+
+  /**
+   * Codes with the levels of their groups.
+   *
+   * @param codes [rows x columns]
+   * @param grids by group
+   * @throws BantamException if a scale or an offset is beyond its type
+   */
+  static GroupedTensor tensor(
+      String name, Groups groups, WeightFormat format, byte[] codes, GroupGrid[] grids) {
+    final float[] scales = new float[grids.length];
+    final float[] offsets = new float[grids.length];
+    final byte[] zeros = new byte[grids.length];
+    for (int g = 0; g < grids.length; g++) {
+      scales[g] = requireFinite(name, grids[g].scale(), g / groups.across(), groups, format);
+      offsets[g] = requireFinite(name, grids[g].offset(), g / groups.across(), groups, format);
+      zeros[g] = (byte) grids[g].zero();
+    }
+    final long[] shape = {groups.rows(), groups.columns()};
     final int bits = format.bits();
     final SafetensorsType type = format.scaleType().stored();
     return switch (format.scheme()) {
@@ -61,62 +74,18 @@ final class MatrixQuantizer {
     };
   }
 
-  private static void requireFinite(String name, float[] scales, int across, WeightFormat format) {
-    for (int g = 0; g < scales.length; g++) {
-      if (!Float.isFinite(scales[g])) {
-        throw BantamException.badInput(
-            "The weights of '"
-                + name
-                + "' are too large for a scale of "
-                + format.scaleType()
-                + " (row "
-                + g / across
-                + "). Use 'scale-type: float32', or list the tensor under 'skip'.");
-      }
+  private static float requireFinite(
+      String name, float number, int down, Groups groups, WeightFormat format) {
+    if (!Float.isFinite(number)) {
+      throw BantamException.badInput(
+          "The weights of '"
+              + name
+              + "' are too large for a scale of "
+              + format.scaleType()
+              + " (row "
+              + down * groups.height()
+              + "). Use 'scale-type: float32', or list the tensor under 'skip'.");
     }
-  }
-
-  private static void quantizeGroup(
-      float[] w,
-      int from,
-      int n,
-      WeightFormat format,
-      ClipSearch search,
-      int group,
-      byte[] codes,
-      float[] scales,
-      byte[] zeros) {
-    final int bits = format.bits();
-    final int low = -(1 << (bits - 1));
-    if (format.scheme() == Scheme.SYMMETRIC) {
-      scales[group] = symmetricScale(w, from, n, format, search);
-    } else {
-      final float share = affineShare(w, from, n, format, search);
-      final float lowest = share * ScaleRules.lowest(w, from, n);
-      final float highest = share * ScaleRules.highest(w, from, n);
-      scales[group] = ScaleRules.affine(lowest, highest, bits, format.scaleType());
-      zeros[group] = (byte) ScaleRules.zeroPoint(lowest, scales[group], bits);
-    }
-    IntegerCodes.quantize(w, from, n, scales[group], zeros[group], low, -low - 1, codes);
-  }
-
-  private static float symmetricScale(
-      float[] w, int from, int n, WeightFormat format, ClipSearch search) {
-    final float peak = ScaleRules.peak(w, from, n);
-    if (format.range() == Range.MIN_MAX) {
-      return ScaleRules.restricted(peak, format.bits(), format.scaleType());
-    }
-    final float share =
-        search.symmetric(
-            w, from, n, format.bits(), format.scaleType(), ClipSearch.COARSE, ClipSearch.FINE);
-    return ScaleRules.half(share * peak, format.bits(), format.scaleType());
-  }
-
-  private static float affineShare(
-      float[] w, int from, int n, WeightFormat format, ClipSearch search) {
-    return format.range() == Range.MIN_MAX
-        ? 1f
-        : search.affine(
-            w, from, n, format.bits(), format.scaleType(), ClipSearch.COARSE, ClipSearch.FINE);
+    return number;
   }
 }

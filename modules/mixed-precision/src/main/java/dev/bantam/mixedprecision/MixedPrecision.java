@@ -1,16 +1,13 @@
 package dev.bantam.mixedprecision;
 
-import dev.bantam.compression.CompressedTensor;
-import dev.bantam.compression.CompressedTensors;
 import dev.bantam.compression.CompressionState;
-import dev.bantam.compression.GroupedTensor;
 import dev.bantam.compression.Settings;
 import dev.bantam.compression.Step;
 import dev.bantam.compression.StepLog;
 import dev.bantam.compression.StepResources;
 import dev.bantam.compression.TensorSelector;
-import dev.bantam.compression.WeightErrors;
 import dev.bantam.data.LabelledBatch;
+import dev.bantam.mixedprecision.BitAllocation.Budget;
 import dev.bantam.mixedprecision.BitAllocation.Option;
 import dev.bantam.model.Batch;
 import dev.bantam.model.Model;
@@ -20,6 +17,7 @@ import dev.bantam.training.hessian.Estimate;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -39,59 +37,103 @@ import java.util.OptionalInt;
  * @param selector the matrices
  * @param choice how widths are chosen
  * @param format all but the width
+ * @param rounding how weights become codes when the widths are chosen; harms are those of the
+ *     nearest codes
  */
-record MixedPrecision(TensorSelector selector, WidthChoice choice, WeightFormat format)
+record MixedPrecision(
+    TensorSelector selector, WidthChoice choice, WeightFormat format, Rounding rounding)
     implements Step {
   MixedPrecision {
     Objects.requireNonNull(selector, "selector");
     Objects.requireNonNull(choice, "choice");
     Objects.requireNonNull(format, "format");
+    Objects.requireNonNull(rounding, "rounding");
   }
 
   /** Reads what stands beside {@code allocate}, too. */
-  static MixedPrecision read(Settings settings, Settings allocate) {
+  static MixedPrecision read(Settings settings, Settings allocate, Rounding rounding) {
     final TensorSelector selector = TensorSelector.read(settings);
     final WidthChoice choice = WidthChoice.read(allocate);
     if (settings.has("bits")) {
       settings.problem("bits", "'allocate' chooses them. Delete one of the two.");
     }
     final int lowest = choice.bits().isEmpty() ? 2 : choice.bits().get(0); // none was reported
-    return new MixedPrecision(selector, choice, WeightFormat.readBeside(settings, lowest));
+    final WeightFormat format = WeightFormat.readBeside(settings, lowest);
+    return new MixedPrecision(
+        selector, choice, format, Quantization.orTrained(settings, format, rounding));
   }
 
   @Override
   public List<StepProblem> check(Map<String, long[]> shapes) {
     final List<StepProblem> problems = new ArrayList<>(selector.check(shapes));
     problems.addAll(format.check(shapes, selector.select(shapes)));
+    problems.addAll(rounding.check(shapes, selector.select(shapes), format));
+    if (problems.isEmpty() && choice.megabytes().isPresent()) {
+      final double least = bytes(shapes, choice.bits().get(0)) / 1e6;
+      if (choice.megabytes().getAsDouble() < least) {
+        problems.add(
+            new StepProblem(
+                "allocate",
+                String.format(
+                    Locale.ROOT,
+                    "'megabytes' is %s, and the matrices take %s at the smallest width. Offer"
+                        + " smaller widths, make groups larger, or allow more.",
+                    choice.megabytes().getAsDouble(),
+                    least)));
+      }
+    }
     return problems;
+  }
+
+  private long bytes(Map<String, long[]> shapes, int bits) {
+    return selector.select(shapes).stream()
+        .mapToLong(
+            name -> format.withBits(bits).storedBytes(shapes.get(name)[0], shapes.get(name)[1]))
+        .sum();
   }
 
   @Override
   public boolean needsLabels() {
-    return choice.sensitivity().needsLabels();
+    return choice.sensitivity().needsLabels() || rounding.needsLabels();
   }
 
   @Override
   public List<Forecast> forecast(Map<String, long[]> shapes, Map<String, Forecast> before) {
+    final int low = (int) Math.floor(choice.average());
+    final int high = (int) Math.ceil(choice.average());
+    final double share = choice.average() - low;
+    final double all = (1 - share) * bytes(shapes, low) + share * bytes(shapes, high);
+    final double limit = 1e6 * choice.megabytes().orElse(Double.POSITIVE_INFINITY);
+    final double kept = Math.min(1, limit / all);
     final List<Forecast> forecasts = new ArrayList<>();
     for (String name : selector.select(shapes)) {
       final long[] shape = shapes.get(name);
-      final int low = (int) Math.floor(choice.average());
-      final int high = (int) Math.ceil(choice.average());
       final long least = format.withBits(low).storedBytes(shape[0], shape[1]);
       final long most = format.withBits(high).storedBytes(shape[0], shape[1]);
       forecasts.add(
           new Forecast(
               name,
-              choice.describe() + ", " + format.describeGroups(),
-              Math.round(least + (choice.average() - low) * (most - least))));
+              choice.describe() + ", " + format.describeGroups() + inWords(),
+              Math.round(kept * (least + share * (most - least)))));
     }
     return forecasts;
   }
 
+  private String inWords() {
+    return rounding.describe().isEmpty() ? "" : ", " + rounding.describe();
+  }
+
   @Override
   public Cost cost(Map<String, long[]> shapes) {
-    return choice.evidence().cost(shapes, selector.select(shapes));
+    final List<String> names = selector.select(shapes);
+    final Cost first = choice.evidence().cost(shapes, names);
+    final Cost second = rounding.cost(shapes, names);
+    return new Cost(
+        Math.max(first.offHeapBytes(), second.offHeapBytes()),
+        Math.max(first.heapBytes(), second.heapBytes()),
+        first.gradientExamples() + second.gradientExamples(),
+        first.outputExamples() + second.outputExamples(),
+        second.epochs());
   }
 
   @Override
@@ -99,7 +141,9 @@ record MixedPrecision(TensorSelector selector, WidthChoice choice, WeightFormat 
     final WidthChoice cheaper = choice.smoke();
     final Map<String, Integer> settings = new LinkedHashMap<>();
     cheaper.evidence().settings().forEach((key, value) -> settings.put("allocate." + key, value));
-    return new Smoke(new MixedPrecision(selector, cheaper, format), settings);
+    final Rounding rounded = rounding.smoke();
+    settings.putAll(rounded.settings());
+    return new Smoke(new MixedPrecision(selector, cheaper, format, rounded), settings);
   }
 
   @Override
@@ -110,6 +154,9 @@ record MixedPrecision(TensorSelector selector, WidthChoice choice, WeightFormat 
     final Map<String, List<Option>> options = options(state, names, curvature);
     final Map<String, Integer> widths = widths(state, names, options);
     final OptionalDouble before = loss(state);
+    final Map<String, WeightFormat> formats = new LinkedHashMap<>();
+    names.forEach(name -> formats.put(name, format.withBits(widths.get(name))));
+    final Map<String, Quantization.Stored> stored = Quantization.store(state, formats, rounding);
     final List<StepLog.Entry> entries = new ArrayList<>();
     final Map<String, Double> predicted = new LinkedHashMap<>();
     for (String name : names) {
@@ -120,10 +167,18 @@ record MixedPrecision(TensorSelector selector, WidthChoice choice, WeightFormat 
               : OptionalDouble.empty();
       harm.ifPresent(loss -> predicted.put(name, loss));
       entries.add(
-          store(state, name, widths.get(name), Optional.ofNullable(curvature.get(name)), harm));
+          entry(
+              name,
+              formats.get(name),
+              stored.get(name),
+              Optional.ofNullable(curvature.get(name)),
+              harm));
     }
     return new StepLog(
-        "quantize", choice.method(), entries, events(predicted, entries, state, before));
+        "quantize",
+        rounding.method(choice.method()),
+        entries,
+        events(predicted, entries, state, before));
   }
 
   private boolean predictsLoss() {
@@ -177,7 +232,12 @@ record MixedPrecision(TensorSelector selector, WidthChoice choice, WeightFormat 
                       * Math.pow(4, -bits)
                       / layers.get(Unit.LAYER.of(name)).size();
             };
-        own.add(new Option((long) bits * weights.length, omega));
+        final long[] shape = state.weights().get(name).shape();
+        own.add(
+            new Option(
+                (long) bits * weights.length,
+                format.withBits(bits).storedBytes(shape[0], shape[1]),
+                omega));
       }
       options.put(name, own);
     }
@@ -185,24 +245,14 @@ record MixedPrecision(TensorSelector selector, WidthChoice choice, WeightFormat 
   }
 
   private double squaredError(CompressionState state, String name, float[] weights, int bits) {
-    final float[] rounded = Floats.toArray(quantize(state, name, weights, bits).dense());
+    final float[] rounded =
+        Floats.toArray(Rounding.Nearest.quantize(state, name, format.withBits(bits)).dense());
     double sum = 0;
     for (int i = 0; i < weights.length; i++) {
       final double d = (double) rounded[i] - weights[i];
       sum += d * d;
     }
     return sum;
-  }
-
-  private GroupedTensor quantize(CompressionState state, String name, float[] weights, int bits) {
-    final long[] shape = state.shapes().get(name);
-    return MatrixQuantizer.quantize(
-        name,
-        weights,
-        Math.toIntExact(shape[0]),
-        Math.toIntExact(shape[1]),
-        format.withBits(bits),
-        state.resources().workers());
   }
 
   private Map<String, Integer> widths(
@@ -212,7 +262,7 @@ record MixedPrecision(TensorSelector selector, WidthChoice choice, WeightFormat 
         units.values().stream()
             .map(members -> BitAllocation.together(members.stream().map(options::get).toList()))
             .toList();
-    final long budget =
+    final Budget budget =
         choice.budget(NominalSize.bits(state.shapes(), name -> names.contains(name) ? 1 : 0));
     final List<Integer> choices =
         switch (choice.sensitivity()) {
@@ -234,32 +284,28 @@ record MixedPrecision(TensorSelector selector, WidthChoice choice, WeightFormat 
     return widths;
   }
 
-  private StepLog.Entry store(
-      CompressionState state,
+  private StepLog.Entry entry(
       String name,
-      int bits,
+      WeightFormat own,
+      Quantization.Stored stored,
       Optional<Estimate> curvature,
       OptionalDouble predicted) {
-    final float[] before = state.finiteWeight(name);
-    final CompressedTensor form =
-        CompressedTensors.cheapestGrouped(quantize(state, name, before, bits));
-    state.put(name, form);
-    final float[] after = state.weight(name);
     final boolean negative =
         choice.sensitivity() != Sensitivity.Q_BERT
             && curvature.filter(c -> c.mean() < 0).isPresent();
     return new StepLog.Entry(
         name,
-        format.withBits(bits).describe()
+        own.describe()
+            + inWords()
             + ", stored as "
-            + form.form()
+            + stored.form()
             + "; "
             + choice.describe()
             + (negative ? "; negative trace counted as 0" : ""),
-        OptionalInt.of(bits),
-        WeightErrors.sparsity(after),
-        form.storedBytes(),
-        WeightErrors.relative(before, after),
+        OptionalInt.of(own.bits()),
+        stored.sparsity(),
+        stored.storedBytes(),
+        stored.relativeError(),
         predicted,
         curvature.map(c -> new StepLog.Sensitivity(c.mean(), c.standardError())));
   }

@@ -1,8 +1,10 @@
 package dev.bantam.mixedprecision;
 
 import dev.bantam.compression.Settings;
+import dev.bantam.mixedprecision.BitAllocation.Budget;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalDouble;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
@@ -10,7 +12,10 @@ import java.util.stream.Collectors;
  * How widths are chosen.
  *
  * @param bits the widths to choose from, ascending, at least two of 2..8
- * @param average most bits a weight, codes alone, over all chosen matrices together
+ * @param average most bits a weight, codes alone, over all chosen matrices together; the largest
+ *     width where only the bytes count
+ * @param megabytes most bytes of all chosen matrices together, scales and zero points included, in
+ *     10^6; empty for no such limit
  * @param sensitivity by what
  * @param unit which matrices get the same width
  * @param evidence what is measured for it
@@ -19,6 +24,7 @@ import java.util.stream.Collectors;
 record WidthChoice(
     List<Integer> bits,
     double average,
+    OptionalDouble megabytes,
     Sensitivity sensitivity,
     Unit unit,
     Evidence evidence,
@@ -33,7 +39,14 @@ record WidthChoice(
   static WidthChoice read(Settings settings) {
     final List<Integer> bits =
         List.copyOf(new TreeSet<>(settings.wholeNumbers("bits", 2, 8, List.of(2, 3))));
-    final double average = settings.number("average", 2, 8, null);
+    final OptionalDouble megabytes =
+        settings.has("megabytes")
+            ? OptionalDouble.of(settings.number("megabytes", 1e-6, 1e9, null))
+            : OptionalDouble.empty();
+    final double average =
+        megabytes.isPresent() && !settings.has("average")
+            ? bits.isEmpty() ? 8 : bits.get(bits.size() - 1)
+            : settings.number("average", 2, 8, null);
     final Sensitivity sensitivity =
         settings.choice("sensitivity", Sensitivity.class, Sensitivity.HESSIAN_TRACE);
     final Unit unit =
@@ -42,7 +55,11 @@ record WidthChoice(
             : settings.choice("unit", Unit.class, Unit.MATRIX);
     final int draw = sensitivity == Sensitivity.RANDOM ? settings.integer("draw", 1, MOST, 1) : 1;
     checkWidths(settings, bits, average, sensitivity);
-    return new WidthChoice(bits, average, sensitivity, unit, evidence(settings, sensitivity), draw);
+    if (sensitivity == Sensitivity.COMPLEMENT && megabytes.isPresent()) {
+      settings.problem("megabytes", "widths that are swapped do not keep to bytes. Delete it.");
+    }
+    return new WidthChoice(
+        bits, average, megabytes, sensitivity, unit, evidence(settings, sensitivity), draw);
   }
 
   private static Evidence evidence(Settings settings, Sensitivity sensitivity) {
@@ -104,9 +121,19 @@ record WidthChoice(
         + (sensitivity == Sensitivity.RANDOM ? "-" + draw : "");
   }
 
-  /** Most bits for so many weights. */
-  long budget(long weights) {
-    return (long) Math.floor(average * weights);
+  /** Most bits for so many weights, and most bytes. */
+  Budget budget(long weights) {
+    return new Budget(
+        (long) Math.floor(average * weights),
+        megabytes.isPresent() ? (long) Math.floor(megabytes.getAsDouble() * 1e6) : Long.MAX_VALUE);
+  }
+
+  private String limits() {
+    final boolean all = megabytes.isPresent() && average == bits.get(bits.size() - 1);
+    return (all ? "" : average + " on average")
+        + (megabytes.isPresent()
+            ? (all ? "" : " and ") + "in at most " + megabytes.getAsDouble() + " MB"
+            : "");
   }
 
   /** E.g. {@code of 2 or 3 bit, 2.5 on average by hessian-trace (32 probes of 32 examples)}. */
@@ -114,15 +141,15 @@ record WidthChoice(
     final String how = evidence.describe();
     return String.format(
         Locale.ROOT,
-        "of %s bit, %s on average by %s%s",
+        "of %s bit, %s by %s%s",
         bits.stream().map(b -> Integer.toString(b)).collect(Collectors.joining(" or ")),
-        average,
+        limits(),
         sensitivity.name().toLowerCase(Locale.ROOT).replace('_', '-'),
         how.isEmpty() ? "" : " (" + how + ")");
   }
 
   /** With less work. */
   WidthChoice smoke() {
-    return new WidthChoice(bits, average, sensitivity, unit, evidence.smoke(), draw);
+    return new WidthChoice(bits, average, megabytes, sensitivity, unit, evidence.smoke(), draw);
   }
 }

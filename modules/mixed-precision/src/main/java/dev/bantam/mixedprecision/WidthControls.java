@@ -1,5 +1,6 @@
 package dev.bantam.mixedprecision;
 
+import dev.bantam.mixedprecision.BitAllocation.Budget;
 import dev.bantam.mixedprecision.BitAllocation.Option;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -22,10 +23,11 @@ final class WidthControls {
    *
    * @return index of each item's option
    */
-  static List<Integer> random(List<List<Option>> items, long budget, long seed) {
+  static List<Integer> random(List<List<Option>> items, Budget budget, long seed) {
     final Random random = new Random(seed);
     final List<Integer> choices = new ArrayList<>(Collections.nCopies(items.size(), 0));
-    long left = budget - items.stream().mapToLong(item -> item.get(0).cost()).sum();
+    long left = budget.cost() - items.stream().mapToLong(item -> item.get(0).cost()).sum();
+    long second = budget.second() - items.stream().mapToLong(item -> item.get(0).second()).sum();
     final List<Integer> open = new ArrayList<>();
     for (int i = 0; i < items.size(); i++) {
       open.add(i);
@@ -34,12 +36,12 @@ final class WidthControls {
       final int drawn = random.nextInt(open.size());
       final int i = open.get(drawn);
       final int next = choices.get(i) + 1;
-      final long more =
-          next < items.get(i).size()
-              ? items.get(i).get(next).cost() - items.get(i).get(next - 1).cost()
-              : Long.MAX_VALUE;
-      if (more <= left) {
-        left -= more;
+      final boolean any = next < items.get(i).size();
+      final Option now = items.get(i).get(choices.get(i));
+      final Option then = any ? items.get(i).get(next) : now;
+      if (any && then.cost() - now.cost() <= left && then.second() - now.second() <= second) {
+        left -= then.cost() - now.cost();
+        second -= then.second() - now.second();
         choices.set(i, next);
       } else {
         open.remove(drawn); // what does not fit now never will
@@ -65,7 +67,7 @@ final class WidthControls {
       final Option[] options = new Option[item.size()];
       double omega = 0;
       for (int o = item.size() - 1; o >= 0; o--) {
-        options[o] = new Option(item.get(o).cost(), omega);
+        options[o] = new Option(item.get(o).cost(), item.get(o).second(), omega);
         if (o > 0) {
           omega += 1 / Math.max(least, item.get(o - 1).omega() - item.get(o).omega());
         }

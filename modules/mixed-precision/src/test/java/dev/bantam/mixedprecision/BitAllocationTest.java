@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.bantam.mixedprecision.BitAllocation.Budget;
 import dev.bantam.mixedprecision.BitAllocation.Option;
 import dev.bantam.mixedprecision.BitAllocation.Point;
 import java.nio.file.Path;
@@ -19,15 +20,26 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Exact allocation against integer programs solved by HiGHS and CP-SAT, and by trying it all. */
 class BitAllocationTest {
-  /** Cases with one budget. */
   static Stream<Path> cases() {
-    return GoldenCase.folders("hessian", "alloc").stream()
+    return GoldenCase.folders("hessian", "alloc").stream();
+  }
+
+  /** Cases with one budget. */
+  static Stream<Path> fronts() {
+    return cases()
         .filter(
             folder -> {
               try (GoldenCase golden = new GoldenCase(folder)) {
                 return golden.expected().path("solutions").get(0).path("budget").size() == 1;
               }
             });
+  }
+
+  private static Budget budget(JsonNode solution) {
+    final JsonNode budget = solution.path("budget");
+    return budget.size() == 1
+        ? Budget.of(budget.get(0).longValue())
+        : new Budget(budget.get(0).longValue(), budget.get(1).longValue());
   }
 
   /** The items of a case, tied ones merged; which merged item each belongs to. */
@@ -43,7 +55,8 @@ class BitAllocationTest {
         final List<Option> options = new ArrayList<>();
         for (int o = 0; o < choices; o++) {
           final int at = i * choices + o;
-          options.add(new Option(cost(golden, at), omega(golden, at)));
+          final long second = golden.has("in.bitops") ? golden.longs("in.bitops")[at] : 0;
+          options.add(new Option(cost(golden, at), second, omega(golden, at)));
         }
         members.get(unit[i]).add(options);
       }
@@ -86,20 +99,20 @@ class BitAllocationTest {
       final JsonNode bits = golden.parameters().path("bits");
       int unique = 0;
       for (JsonNode solution : golden.expected().path("solutions")) {
-        final long budget = solution.path("budget").get(0).longValue();
+        final Budget budget = budget(solution);
         if (!solution.path("feasible").booleanValue()) {
           final String message =
               assertThrows(
                       IllegalArgumentException.class,
                       () -> BitAllocation.best(problem.items(), budget))
                   .getMessage();
-          assertTrue(message.contains(Long.toString(budget)), message);
+          assertTrue(message.contains(Long.toString(budget.cost())), message);
           continue;
         }
         final Point best = BitAllocation.best(problem.items(), budget);
         final double optimal = solution.path("optimal_omega").doubleValue();
         assertEquals(optimal, best.omega(), 1e-9 + 1e-9 * optimal);
-        assertTrue(best.cost() <= budget);
+        assertTrue(best.cost() <= budget.cost() && best.second() <= budget.second());
         if (solution.path("optimal_assignments").intValue() == 1) {
           unique++;
           final JsonNode expected = solution.path("one_optimal_choice_bits");
@@ -116,7 +129,7 @@ class BitAllocationTest {
   }
 
   @ParameterizedTest
-  @MethodSource("cases")
+  @MethodSource("fronts")
   void theWholeFront(Path folder) {
     try (GoldenCase golden = new GoldenCase(folder)) {
       final List<Point> front = BitAllocation.front(Problem.of(golden).items());
@@ -224,6 +237,56 @@ class BitAllocationTest {
         }
       }
     }
+  }
+
+  /** Both budgets at once, by trying it all. */
+  @Test
+  void twoBudgetsEqualTryingItAll() {
+    final Random random = new Random(8);
+    int feasible = 0;
+    for (int run = 0; run < 40; run++) {
+      final List<List<Option>> items = new ArrayList<>();
+      for (int i = 0; i < 6; i++) {
+        final List<Option> options = new ArrayList<>();
+        for (int o = 0; o < 3; o++) {
+          options.add(new Option(random.nextInt(9), random.nextInt(9), random.nextInt(20)));
+        }
+        items.add(options);
+      }
+      for (int trial = 0; trial < 10; trial++) {
+        final Budget budget = new Budget(10 + random.nextInt(30), 10 + random.nextInt(30));
+        double least = Double.POSITIVE_INFINITY;
+        for (int code = 0; code < Math.pow(3, 6); code++) {
+          long cost = 0;
+          long second = 0;
+          double omega = 0;
+          int rest = code;
+          for (List<Option> item : items) {
+            cost += item.get(rest % 3).cost();
+            second += item.get(rest % 3).second();
+            omega += item.get(rest % 3).omega();
+            rest /= 3;
+          }
+          if (cost <= budget.cost() && second <= budget.second()) {
+            least = Math.min(least, omega);
+          }
+        }
+        if (Double.isInfinite(least)) {
+          assertThrows(IllegalArgumentException.class, () -> BitAllocation.best(items, budget));
+        } else {
+          final Point best = BitAllocation.best(items, budget);
+          feasible++;
+          assertEquals(least, best.omega());
+          long second = 0;
+          for (int i = 0; i < 6; i++) {
+            second += items.get(i).get(best.choices().get(i)).second();
+          }
+          assertEquals(second, best.second());
+          assertTrue(best.second() <= budget.second() && best.cost() <= budget.cost());
+        }
+      }
+    }
+    assertTrue(feasible > 100, feasible + " feasible");
   }
 
   /** Shifting an item's omegas, or scaling all, changes no choice. */

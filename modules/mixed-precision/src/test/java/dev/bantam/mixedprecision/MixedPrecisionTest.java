@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -75,6 +76,7 @@ class MixedPrecisionTest {
         new WidthChoice(
             List.of(2, 3),
             2.5,
+            OptionalDouble.empty(),
             Sensitivity.HESSIAN_TRACE,
             Unit.MATRIX,
             new Evidence.HessianTraces(32, 32),

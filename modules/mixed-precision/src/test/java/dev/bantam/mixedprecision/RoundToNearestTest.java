@@ -340,7 +340,7 @@ class RoundToNearestTest {
             .map(ServiceLoader.Provider::get)
             .filter(f -> f.step().equals("quantize"))
             .toList();
-    assertEquals(List.of("rtn"), found.stream().map(StepFactory::method).toList());
+    assertEquals(List.of("rtn", "gptq"), found.stream().map(StepFactory::method).toList());
     assertTrue(found.get(0).isDefault());
   }
 }

@@ -138,7 +138,9 @@ class ScaleRulesTest {
               key + " zero point of group " + g);
         }
       }
-      IntegerCodes.quantize(w, from, group, scale, zeros[g], low, -low - 1, codes);
+      for (int i = from; i < from + group; i++) {
+        codes[i] = (byte) IntegerCodes.code(w[i], scale, zeros[g], low, -low - 1);
+      }
       for (int i = from; i < from + group; i++) {
         final float value = IntegerCodes.value(codes[i], scale, zeros[g]);
         if (value != dense[i]) {

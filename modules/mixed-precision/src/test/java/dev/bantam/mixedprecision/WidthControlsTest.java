@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.bantam.mixedprecision.BitAllocation.Budget;
 import dev.bantam.mixedprecision.BitAllocation.Option;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,13 +33,13 @@ class WidthControlsTest {
   void randomUsesTheBudgetAndDependsOnTheSeed() {
     final List<List<Option>> items = items(36);
     final long budget = 180; // 72 units at 2.5 bits
-    final List<Integer> first = WidthControls.random(items, budget, 1);
+    final List<Integer> first = WidthControls.random(items, Budget.of(budget), 1);
     assertEquals(budget, cost(items, first));
-    assertEquals(first, WidthControls.random(items, budget, 1));
+    assertEquals(first, WidthControls.random(items, Budget.of(budget), 1));
     int differences = 0;
     int[] upgraded = new int[36];
     for (int seed = 2; seed < 202; seed++) {
-      final List<Integer> other = WidthControls.random(items, budget, seed);
+      final List<Integer> other = WidthControls.random(items, Budget.of(budget), seed);
       assertEquals(budget, cost(items, other));
       differences += other.equals(first) ? 0 : 1;
       for (int i = 0; i < 36; i++) {
@@ -49,8 +50,10 @@ class WidthControlsTest {
     for (int i = 0; i < 36; i++) {
       assertTrue(upgraded[i] > 40 && upgraded[i] < 160, "item " + i + ": " + upgraded[i]);
     }
-    assertEquals(cost(items, WidthControls.random(items, 144, 1)), 144, "nothing left to give");
-    assertEquals(216, cost(items, WidthControls.random(items, 1000, 1)), "all at the largest");
+    assertEquals(
+        cost(items, WidthControls.random(items, Budget.of(144), 1)), 144, "nothing left to give");
+    assertEquals(
+        216, cost(items, WidthControls.random(items, Budget.of(1000), 1)), "all at the largest");
   }
 
   /** With equal sizes the least gains are served, the largest not. */

@@ -172,25 +172,45 @@ public final class AttentionHead {
     }
   }
 
-  /** Whether something sits at {@code attention.scores}, which then gets scaled scores. */
+  /**
+   * Whether something is done with the scores, which are scaled then: a bias by distance, or what
+   * sits at {@code attention.scores}.
+   */
   public boolean scoresAreScaled() {
-    return work.scores != null;
+    return work.scores != null || work.relative != null;
   }
 
-  /** Passes rows of {@code q k^T} through the site {@code attention.scores}, scaling them first. */
+  /**
+   * Scales rows of {@code q k^T}, adds the bias by distance, and passes them through the site
+   * {@code attention.scores}; does nothing unless {@link #scoresAreScaled}.
+   */
   public void scores(float[] tile, int first, int rows) {
+    if (!scoresAreScaled()) {
+      return;
+    }
+    multiply(tile, rows * n, scale());
+    if (work.relative != null) {
+      work.relative.add(tile, first, rows, n, work.pass.batch().positions(), row, head);
+    }
     if (work.scores != null) {
-      multiply(tile, rows * n, scale());
       work.scores.forward(tile(tile, first, rows), scoresFrom + first * n);
     }
   }
 
   /** From the gradient behind {@link #scores} to that of {@code q k^T}. */
   public void scoresBackward(float[] gradient, int first, int rows) {
+    if (!scoresAreScaled()) {
+      return;
+    }
     if (work.scores != null) {
       work.scores.backward(tile(gradient, first, rows), scoresFrom + first * n, piece, scratch);
-      multiply(gradient, rows * n, scale());
     }
+    if (work.relative != null) {
+      final int[] positions = work.pass.batch().positions();
+      final float[] sums = work.relativeGradient.of(piece);
+      work.relative.backward(gradient, first, rows, n, positions, row, head, sums);
+    }
+    multiply(gradient, rows * n, scale());
   }
 
   /** Whether probabilities are used in another form than {@link #saved()} holds. */

@@ -1,5 +1,6 @@
 package dev.bantam.model;
 
+import dev.bantam.model.LayerForward.EncoderShape;
 import dev.bantam.model.Site.Kind;
 import dev.bantam.tensor.Floats;
 import java.util.List;
@@ -17,6 +18,8 @@ final class AttentionWork {
   final int tokenColumns;
   final Floats numbers;
   final OwnGradients own;
+  final RelativePositions relative;
+  final Partials relativeGradient;
   Floats context;
   int contextStride;
   Floats numbersGradient;
@@ -27,13 +30,13 @@ final class AttentionWork {
       Pass pass,
       int layer,
       int width,
-      int headSize,
+      EncoderShape shape,
       LayerBuffers buffers,
       AttentionStrategy strategy,
       SpareMemory spare) {
     this.pass = pass;
     this.layer = layer;
-    this.headSize = headSize;
+    this.headSize = shape.headSize();
     this.width = width;
     this.heads = width / headSize;
     this.buffers = buffers;
@@ -47,6 +50,9 @@ final class AttentionWork {
         tokenColumns == 0
             ? null
             : spare.get("layer." + layer + ".numbers", pass.batch().tokens() * tokenColumns);
+    this.relative = shape.relative();
+    this.relativeGradient =
+        relative == null ? null : new Partials(pass.shards().pieces(), relative.size());
     this.own =
         new OwnGradients(
             Attachments.attentionName(layer), strategy.parameters(), pass.shards().pieces());

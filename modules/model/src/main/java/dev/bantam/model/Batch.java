@@ -1,5 +1,6 @@
 package dev.bantam.model;
 
+import dev.bantam.checkpoint.Architecture;
 import dev.bantam.checkpoint.Encoding;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,15 +12,24 @@ import java.util.stream.IntStream;
  *
  * @param ids vocabulary ids, [tokens]
  * @param typeIds token types, [tokens]
- * @param positions position of each token in its row, [tokens]
+ * @param positions position of each token in its row, [tokens]; counts masked tokens and padding
+ *     that the batch leaves out
  * @param offsets start of each sequence, [sequences + 1]; the last entry is the number of tokens
  * @param read tokens that a head of tokens gives outputs for, ascending; other heads and the
  *     encoder do not look at them
+ * @param positionIds rows of the position table, [tokens], or empty: the model then numbers them as
+ *     its architecture says, from the positions or the ids of the batch. Only a row of which
+ *     visible ids were left out, in a model that counts ids, needs them
  */
 @SuppressWarnings("ArrayRecordComponent") // written once, read in hot loops
-public record Batch(int[] ids, int[] typeIds, int[] positions, int[] offsets, int[] read) {
+public record Batch(
+    int[] ids, int[] typeIds, int[] positions, int[] offsets, int[] read, int[] positionIds) {
+  private static final int[] NONE = {};
+
   public Batch {
-    if (typeIds.length != ids.length || positions.length != ids.length) {
+    if (typeIds.length != ids.length
+        || positions.length != ids.length
+        || (positionIds.length != ids.length && positionIds.length != 0)) {
       throw new IllegalArgumentException("ids, typeIds and positions differ in length");
     }
     if (offsets.length < 1 || offsets[0] != 0 || offsets[offsets.length - 1] != ids.length) {
@@ -36,6 +46,11 @@ public record Batch(int[] ids, int[] typeIds, int[] positions, int[] offsets, in
             "read[" + i + "] is " + read[i] + ", which is no next token");
       }
     }
+  }
+
+  /** A batch whose rows of the position table the model numbers. */
+  public Batch(int[] ids, int[] typeIds, int[] positions, int[] offsets, int[] read) {
+    this(ids, typeIds, positions, offsets, read, NONE);
   }
 
   /** A batch of which a head of tokens reads every token. */
@@ -86,6 +101,40 @@ public record Batch(int[] ids, int[] typeIds, int[] positions, int[] offsets, in
         all.positions,
         all.offsets,
         tokens.stream().mapToInt(Integer::intValue).toArray());
+  }
+
+  /**
+   * Packs padded rows, leaving out masked tokens; positions stay those of the rows.
+   *
+   * @param ids [rows][n]
+   * @param mask not 0 where a token is visible; each row needs one
+   * @param typeIds token types
+   * @param architecture how tokens are numbered
+   */
+  public static Batch ofPadded(
+      int[][] ids, int[][] mask, int[][] typeIds, Architecture architecture) {
+    final int[] offsets = new int[ids.length + 1];
+    final List<int[]> tokens = new ArrayList<>();
+    for (int row = 0; row < ids.length; row++) {
+      final int[] numbered = PositionIds.of(architecture, ids[row]);
+      for (int t = 0; t < ids[row].length; t++) {
+        if (mask[row][t] != 0) {
+          tokens.add(new int[] {ids[row][t], typeIds[row][t], t, numbered[t]});
+        }
+      }
+      offsets[row + 1] = tokens.size();
+    }
+    return new Batch(
+        column(tokens, 0),
+        column(tokens, 1),
+        column(tokens, 2),
+        offsets,
+        IntStream.range(0, tokens.size()).toArray(),
+        column(tokens, 3));
+  }
+
+  private static int[] column(List<int[]> tokens, int column) {
+    return tokens.stream().mapToInt(t -> t[column]).toArray();
   }
 
   /** Number of sequences. */

@@ -12,6 +12,7 @@ import dev.bantam.tensor.Kernels;
 import dev.bantam.tensor.Workers;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -24,7 +25,8 @@ final class EncoderPass {
   private static final Pattern LINEAR =
       Pattern.compile(
           "encoder\\.layer\\.\\d+\\.(attention\\.self\\.(query|key|value)|attention\\.output\\.dense"
-              + "|intermediate\\.dense|output\\.dense)\\.weight|pooler\\.dense\\.weight");
+              + "|intermediate\\.dense|output\\.dense)\\.weight|pooler\\.dense\\.weight"
+              + "|embeddings\\.projection\\.weight");
 
   private final EncoderModel model;
   private final Architecture architecture;
@@ -37,6 +39,7 @@ final class EncoderPass {
   private final PassMemory memory;
   private final SpareMemory spare = new SpareMemory();
   private final GradientStore gradients;
+  private final int layers;
   private final LayerWeights[] weights;
   private final LayerRunner runner;
   private boolean frozen;
@@ -58,15 +61,46 @@ final class EncoderPass {
             architecture.hiddenSize(),
             architecture.headSize(),
             EncoderShape.kernel(architecture.activation()),
-            architecture.layerNormEps());
+            architecture.layerNormEps(),
+            architecture
+                .relativeBias()
+                .map(bias -> new RelativePositions(bias, heads(), model::view))
+                .orElse(null));
     this.scratch = new Scratch[workers.threads()];
     for (int i = 0; i < scratch.length; i++) {
       scratch[i] = new Scratch();
     }
     this.memory = new PassMemory(architecture);
-    this.gradients = new GradientStore(name -> model.parameters().get(name));
-    this.weights = new LayerWeights[architecture.layers().size()];
+    this.gradients = new GradientStore(name -> model.parameters().get(name), this::uses);
+    this.layers = architecture.layers().size();
+    this.weights = new LayerWeights[architecture.storedLayers()];
     this.runner = new LayerRunner(model, shape, attachments, workers, this::shortPass);
+  }
+
+  /** Heads of every layer; one table of biases by distance serves layers of as many. */
+  private int heads() {
+    final int heads = architecture.layers().get(0).heads();
+    if (architecture.layers().stream().anyMatch(layer -> layer.heads() != heads)) {
+      throw new IllegalArgumentException(
+          "A relative bias needs layers with the same number of heads");
+    }
+    return heads;
+  }
+
+  /** In how many places a parameter takes part: the layers that share it. */
+  private int uses(String parameter) {
+    if (parameter.equals(RelativePositions.NAME)) {
+      return layers;
+    }
+    final int number = storedLayer(parameter);
+    return number < 0 ? 1 : Collections.frequency(architecture.layerWeights(), number);
+  }
+
+  /** The number n of weights {@code encoder.layer.n}, or -1 for others. */
+  private static int storedLayer(String parameter) {
+    return parameter.startsWith("encoder.layer.")
+        ? Integer.parseInt(parameter.split("\\.")[2])
+        : -1;
   }
 
   /** Prepares the operators once for all passes until the result is closed. */
@@ -95,8 +129,11 @@ final class EncoderPass {
 
   private void prepareOperators(boolean backward) {
     final List<LinearOperator> operators = new ArrayList<>();
-    for (int i = 0; i < weights.length; i++) {
-      weights(i).linears().forEach(linear -> operators.add(linear.operator()));
+    for (int n = 0; n < weights.length; n++) {
+      stored(n).linears().forEach(linear -> operators.add(linear.operator()));
+    }
+    if (architecture.embeddings().projected()) {
+      operators.add(model.operator(EmbeddingLayer.PROJECTION));
     }
     if (model.pooling() == dev.bantam.checkpoint.Pooling.POOLER) {
       operators.add(model.operator(POOLER));
@@ -136,6 +173,9 @@ final class EncoderPass {
 
   private Pass pass(Batch batch, boolean keep, Regularization regularization, Set<Site> read) {
     attachments.prepare();
+    if (shape.relative() != null) {
+      shape.relative().refresh();
+    }
     final Shards shards = new Shards(batch.offsets());
     return new Pass(
         batch,
@@ -154,15 +194,24 @@ final class EncoderPass {
   /** A pass through one layer on given activations. */
   private Pass shortPass(int[] offsets, boolean transforms) {
     final int tokens = offsets[offsets.length - 1];
-    final Batch batch = new Batch(new int[tokens], new int[tokens], new int[tokens], offsets);
+    final int[] positions = new int[tokens];
+    for (int s = 0; s < offsets.length - 1; s++) {
+      for (int t = offsets[s]; t < offsets[s + 1]; t++) {
+        positions[t] = t - offsets[s];
+      }
+    }
+    final Batch batch = new Batch(new int[tokens], new int[tokens], positions, offsets);
     final Pass pass = pass(batch, false, Regularization.NONE, Set.of());
     return transforms ? pass : pass.with(Hooks.NONE);
   }
 
   private void checkInput(Batch batch) {
     check(batch.ids(), architecture.vocabularySize(), "Token id", "vocabulary");
-    check(batch.positions(), architecture.positions(), "Position", "position table");
-    check(batch.typeIds(), architecture.tokenTypes(), "Token type", "token type table");
+    final int[] positions = PositionIds.of(architecture, batch);
+    check(positions, architecture.positions(), "Position", "position table");
+    if (architecture.tokenTypes() > 0) {
+      check(batch.typeIds(), architecture.tokenTypes(), "Token type", "token type table");
+    }
   }
 
   private static void check(int[] values, int size, String what, String table) {
@@ -177,10 +226,10 @@ final class EncoderPass {
   /** Runs the encoder; the last hidden states are in the returned buffer until the next pass. */
   private Floats encode(Pass pass) {
     memory.reserve(pass);
-    final List<Stage> stages = new ArrayList<>();
-    stages.add(embeddings(pass).forward(memory.embedded(), memory.embeddingSaved()));
+    final List<Stage> stages =
+        new ArrayList<>(embeddings(pass).forward(memory.embedded(), memory.embeddingSaved()));
     Floats input = memory.embedded();
-    for (int i = 0; i < weights.length; i++) {
+    for (int i = 0; i < layers; i++) {
       final LayerBuffers buffers = memory.layer(i);
       final LayerForward layer =
           new LayerForward(
@@ -200,14 +249,22 @@ final class EncoderPass {
   }
 
   private EmbeddingLayer embeddings(Pass pass) {
-    return new EmbeddingLayer(pass, model::view, shape.hiddenSize(), shape.eps());
+    final Linear projection =
+        architecture.embeddings().projected()
+            ? new Linear(EmbeddingLayer.PROJECTION, model.operator(EmbeddingLayer.PROJECTION))
+            : null;
+    return new EmbeddingLayer(pass, model::view, architecture, projection);
   }
 
   private LayerWeights weights(int layer) {
-    if (weights[layer] == null) {
-      weights[layer] = new LayerWeights(layer, model::view, model::operator);
+    return stored(architecture.layerWeights().get(layer));
+  }
+
+  private LayerWeights stored(int number) {
+    if (weights[number] == null) {
+      weights[number] = new LayerWeights(number, model::view, model::operator);
     }
-    return weights[layer];
+    return weights[number];
   }
 
   private PooledHead pooledHead(Pass pass) {
@@ -216,7 +273,13 @@ final class EncoderPass {
             ? new Linear(POOLER, model.operator(POOLER))
             : null;
     return new PooledHead(
-        pass, model.pooling(), model.readsTokens(), shape.hiddenSize(), model::view, pooler);
+        pass,
+        model.pooling(),
+        model.readsTokens(),
+        shape.hiddenSize(),
+        model::view,
+        pooler,
+        architecture.poolerActivation());
   }
 
   /** Calls the observers of the sites that the pass has come by. */
@@ -240,7 +303,7 @@ final class EncoderPass {
     observe(pass, false);
     final List<INDArray> states = new ArrayList<>();
     states.add(Floats.tensor(copy(memory.embedded(), batch), batch.tokens(), shape.hiddenSize()));
-    for (int i = 0; i < weights.length; i++) {
+    for (int i = 0; i < layers; i++) {
       states.add(
           Floats.tensor(copy(memory.layer(i).output, batch), batch.tokens(), shape.hiddenSize()));
     }
@@ -302,11 +365,38 @@ final class EncoderPass {
           throw new IllegalArgumentException("'" + POOLER + "' takes no part in this pooling");
         }
         give(name, top.poolerInput(), batch.sequences(), sink);
+      } else if (name.equals(EmbeddingLayer.PROJECTION)) {
+        final int columns = architecture.embeddings().width();
+        sink.accept(name, memory.embeddingSaved().factored(), batch.tokens(), columns);
       } else {
-        final int columns = model.operator(name).inputs();
-        sink.accept(name, input(pass, name), batch.tokens(), columns);
+        give(pass, name, sink);
       }
     }
+  }
+
+  /** What the matrix of encoder layers saw: in its layer, or one after the other in all of its. */
+  private void give(Pass pass, String name, InputSink sink) {
+    final int number = storedLayer(name);
+    final int columns = model.operator(name).inputs();
+    final int tokens = pass.batch().tokens();
+    final int places = uses(name);
+    if (places == 1) {
+      final int layer = architecture.layerWeights().indexOf(number);
+      sink.accept(name, input(pass, name, layer), tokens, columns);
+      return;
+    }
+    final int size = tokens * columns;
+    final Floats all = spare.get("shared inputs", Math.multiplyExact(places, size));
+    final float[] rows = new float[size];
+    int at = 0;
+    for (int layer = 0; layer < layers; layer++) {
+      if (architecture.layerWeights().get(layer) == number) {
+        input(pass, name, layer).read(0, rows, 0, size);
+        all.write(at, rows, 0, size);
+        at += size;
+      }
+    }
+    sink.accept(name, all, places * tokens, columns);
   }
 
   private void give(String name, float[] rows, int n, InputSink sink) {
@@ -316,8 +406,7 @@ final class EncoderPass {
   }
 
   /** What the matrix of an encoder layer saw in a pass that keeps its activations. */
-  private Floats input(Pass pass, String name) {
-    final int layer = Integer.parseInt(name.split("\\.")[2]);
+  private Floats input(Pass pass, String name, int layer) {
     final LayerBuffers saved = memory.layer(layer);
     final int d = shape.hiddenSize();
     if (name.contains("attention.self")) {
@@ -363,7 +452,7 @@ final class EncoderPass {
     final BackwardBuffers buffers = memory.backward();
     top.backward(dPooled, buffers.stream, gradients);
     final int lowest = lowestLayerWanted(sink);
-    for (int i = weights.length - 1; i >= Math.max(lowest, 0); i--) {
+    for (int i = layers - 1; i >= Math.max(lowest, 0); i--) {
       new LayerBackward(
               pass,
               i,
@@ -378,7 +467,7 @@ final class EncoderPass {
           .run();
     }
     if (lowest < 0) {
-      embeddings(pass).backward(buffers.stream, buffers.block, memory.embeddingSaved(), gradients);
+      embeddings(pass).backward(buffers.stream, spare, memory.embeddingSaved(), gradients);
     }
     return value;
   }
@@ -389,7 +478,7 @@ final class EncoderPass {
    * @return -1 for the embeddings
    */
   private int lowestLayerWanted(GradientSink sink) {
-    int lowest = weights.length;
+    int lowest = layers;
     for (String name : model.parameters().keySet()) {
       if (!sink.wants(name)) {
         continue;
@@ -397,8 +486,10 @@ final class EncoderPass {
       if (name.startsWith("embeddings.")) {
         return -1;
       }
-      if (name.startsWith("encoder.layer.")) {
-        lowest = Math.min(lowest, Integer.parseInt(name.split("\\.")[2]));
+      if (name.equals(RelativePositions.NAME)) {
+        lowest = 0;
+      } else if (storedLayer(name) >= 0) {
+        lowest = Math.min(lowest, architecture.layerWeights().indexOf(storedLayer(name)));
       } else if (name.startsWith("layer.")) {
         lowest = Math.min(lowest, Integer.parseInt(name.split("\\.")[1]));
       }

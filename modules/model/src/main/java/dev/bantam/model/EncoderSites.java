@@ -76,8 +76,8 @@ final class EncoderSites {
       case ATTENTION_QUERY, ATTENTION_KEY, ATTENTION_VALUE, ATTENTION_CONTEXT ->
           heads(site) * architecture.headSize();
       case FFN_HIDDEN -> architecture.layers().get(site.layer()).ffnWidth();
-      case EMBEDDINGS_WORD,
-          EMBEDDINGS_OUTPUT,
+      case EMBEDDINGS_WORD -> architecture.embeddings().width();
+      case EMBEDDINGS_OUTPUT,
           ATTENTION_INPUT,
           ATTENTION_OUTPUT,
           ATTENTION_RESIDUAL,

@@ -113,8 +113,7 @@ final class LayerBackward {
     final List<OwnGradients> own =
         weights.projections().stream().map(weightGradients::own).toList();
     final Floats x = branch(Kind.ATTENTION_INPUT, input);
-    final AttentionWork work =
-        new AttentionWork(pass, layer, width, shape.headSize(), saved, strategy, spare);
+    final AttentionWork work = new AttentionWork(pass, layer, width, shape, saved, strategy, spare);
     final List<Stage> stages = new ArrayList<>();
     stages.add(
         addAndNormalize(
@@ -151,6 +150,9 @@ final class LayerBackward {
     norm(weights.attentionNorm.name, sums);
     gradients.vector(weights.prefix + "attention.output.dense.bias", sums.bias()::total);
     work.own.send(gradients);
+    if (work.relative != null) {
+      gradients.vector(RelativePositions.NAME, work.relativeGradient::total);
+    }
     final float[] bias = biases.total();
     final int tokens = pass.batch().tokens();
     final List<Product> products = new ArrayList<>();

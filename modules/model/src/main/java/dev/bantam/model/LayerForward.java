@@ -50,12 +50,20 @@ final class LayerForward {
     this.spare = spare;
     this.d = shape.hiddenSize();
     this.attention =
-        new AttentionWork(
-            pass, layer, weights.attentionWidth(), shape.headSize(), buffers, strategy, spare);
+        new AttentionWork(pass, layer, weights.attentionWidth(), shape, buffers, strategy, spare);
   }
 
-  /** What every layer of an encoder shares. */
-  record EncoderShape(int hiddenSize, int headSize, Kernels.Activation activation, double eps) {
+  /**
+   * What every layer of an encoder shares.
+   *
+   * @param relative bias on the scores, or null
+   */
+  record EncoderShape(
+      int hiddenSize,
+      int headSize,
+      Kernels.Activation activation,
+      double eps,
+      RelativePositions relative) {
     static Kernels.Activation kernel(Activation activation) {
       return switch (activation) {
         case GELU_ERF -> Kernels.Activation.GELU_ERF;

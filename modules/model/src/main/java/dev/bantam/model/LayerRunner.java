@@ -93,7 +93,8 @@ final class LayerRunner {
   }
 
   private LayerWeights weights(int layer, Map<String, INDArray> replaced) {
-    final String prefix = "encoder.layer." + layer + ".";
+    final int number = model.architecture().layerWeights().get(layer);
+    final String prefix = LayerWeights.prefix(number);
     replaced.forEach(
         (name, tensor) -> {
           final INDArray own = model.parameters().get(name);
@@ -120,7 +121,7 @@ final class LayerRunner {
         name -> replaced.containsKey(name) ? Floats.of(replaced.get(name)) : model.view(name);
     final LayerWeights weights =
         new LayerWeights(
-            layer,
+            number,
             vectors,
             name ->
                 replaced.containsKey(name)

@@ -56,10 +56,13 @@ final class LayerWeights {
     }
   }
 
+  /**
+   * @param number of the weights, {@code encoder.layer.<number>}
+   */
   LayerWeights(
-      int layer, Function<String, Floats> parameters, Function<String, LinearOperator> operators) {
+      int number, Function<String, Floats> parameters, Function<String, LinearOperator> operators) {
     this.parameters = parameters;
-    prefix = "encoder.layer." + layer + ".";
+    prefix = prefix(number);
     query = linear("attention.self.query", operators);
     key = linear("attention.self.key", operators);
     value = linear("attention.self.value", operators);
@@ -73,6 +76,10 @@ final class LayerWeights {
     attentionNorm = new Norm(prefix + "attention.output.LayerNorm", parameters);
     outputNorm = new Norm(prefix + "output.LayerNorm", parameters);
     refresh();
+  }
+
+  static String prefix(int number) {
+    return "encoder.layer." + number + ".";
   }
 
   private Linear linear(String part, Function<String, LinearOperator> operators) {

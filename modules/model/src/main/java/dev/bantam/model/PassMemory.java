@@ -45,8 +45,12 @@ final class PassMemory {
     scores = Math.max(scores, kept ? neededScores : 0);
     final int d = architecture.hiddenSize();
     embedded = Floats.zeros(tokens, d);
+    final int e = architecture.embeddings().width();
     embeddingSaved =
-        new EmbeddingLayer.Saved(kept ? Floats.zeros(tokens, d) : null, new float[tokens]);
+        new EmbeddingLayer.Saved(
+            kept ? Floats.zeros(tokens, e) : null,
+            new float[tokens],
+            architecture.embeddings().projected() ? Floats.zeros(tokens, e) : null);
     layers = new LayerBuffers[kept ? architecture.layers().size() : 1];
     for (int i = 0; i < layers.length; i++) {
       layers[i] =
@@ -70,6 +74,9 @@ final class PassMemory {
     embedded.close();
     if (embeddingSaved.normalized() != null) {
       embeddingSaved.normalized().close();
+    }
+    if (embeddingSaved.factored() != null) {
+      embeddingSaved.factored().close();
     }
     for (LayerBuffers layer : layers) {
       layer.close();

@@ -1,10 +1,12 @@
 package dev.bantam.model;
 
+import dev.bantam.checkpoint.Architecture.PoolerActivation;
 import dev.bantam.checkpoint.Pooling;
 import dev.bantam.model.Site.Kind;
 import dev.bantam.tensor.Blas;
 import dev.bantam.tensor.Blas.Matrix;
 import dev.bantam.tensor.Floats;
+import dev.bantam.tensor.Kernels;
 import java.util.List;
 import java.util.function.Function;
 
@@ -28,12 +30,15 @@ final class PooledHead {
   private final LayerWeights.Linear pooler;
   private final SiteHook atInput;
   private final SiteHook atPooled;
+  private final PoolerActivation activation;
   private float[] poolerInput;
+  private float[] before;
   private float[] clean;
 
   /**
    * @param perToken whether the head reads tokens and not the pooled vectors
    * @param pooler the matrix of the pooler, or null where the pooling has none
+   * @param activation what follows the pooler
    */
   PooledHead(
       Pass pass,
@@ -41,13 +46,15 @@ final class PooledHead {
       boolean perToken,
       int d,
       Function<String, Floats> parameters,
-      LayerWeights.Linear pooler) {
+      LayerWeights.Linear pooler,
+      PoolerActivation activation) {
     this.pass = pass;
     this.pooling = pooling;
     this.perToken = perToken;
     this.d = d;
     this.parameters = parameters;
     this.pooler = pooler;
+    this.activation = activation;
     this.atInput = pass.hooks().at(-1, Kind.POOLER_INPUT);
     this.atPooled = pass.hooks().at(-1, Kind.POOLED);
   }
@@ -132,12 +139,38 @@ final class PooledHead {
     pooler.operator().forward(new Matrix(x, 0, d), sequences, new Matrix(y, 0, d), 0, d);
     final float[] values = Floats.toArray(y.array());
     pass.kernels().addBias(values, sequences, d, read(POOLER_BIAS), 0);
-    for (int i = 0; i < values.length; i++) {
-      values[i] = (float) StrictMath.tanh(values[i]);
-    }
     x.close();
     y.close();
+    before = values.clone();
+    activate(values);
     return values;
+  }
+
+  private void activate(float[] values) {
+    switch (activation) {
+      case TANH -> {
+        for (int i = 0; i < values.length; i++) {
+          values[i] = (float) StrictMath.tanh(values[i]);
+        }
+      }
+      case GELU -> pass.kernels().activate(Kernels.Activation.GELU_ERF, values, values.length);
+      case RELU -> pass.kernels().activate(Kernels.Activation.RELU, values, values.length);
+    }
+  }
+
+  /** From the gradient of the activation's output to that of its input, in place. */
+  private void activateBackward(float[] gradient) {
+    final int n = gradient.length;
+    switch (activation) {
+      case TANH -> {
+        for (int i = 0; i < n; i++) {
+          gradient[i] *= 1f - clean[i] * clean[i];
+        }
+      }
+      case GELU ->
+          pass.kernels().activateBackward(Kernels.Activation.GELU_ERF, before, gradient, n);
+      case RELU -> pass.kernels().activateBackward(Kernels.Activation.RELU, before, gradient, n);
+    }
   }
 
   /** {@code logits = dropout(x) W^T + b}; drops {@code x}, the {@link #input}, in place. */
@@ -222,9 +255,7 @@ final class PooledHead {
 
   private float[] poolerBackward(float[] dPooled, GradientStore gradients) {
     final int sequences = pass.batch().sequences();
-    for (int i = 0; i < dPooled.length; i++) {
-      dPooled[i] *= 1f - clean[i] * clean[i];
-    }
+    activateBackward(dPooled);
     gradients.vector(POOLER_BIAS, () -> columnSum(dPooled, sequences, d));
     final WeightGradients weights = new WeightGradients(pass, gradients);
     final OwnGradients own = weights.own(pooler);

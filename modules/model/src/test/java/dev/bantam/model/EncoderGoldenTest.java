@@ -1,5 +1,6 @@
 package dev.bantam.model;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -30,7 +31,7 @@ class EncoderGoldenTest {
   }
 
   static Stream<String> hiddenStatesAndPooling() {
-    return GoldenCases.all("encoders", c -> c.has("hidden_states") && c.hasBert("model"));
+    return GoldenCases.all("encoders", c -> c.has("hidden_states") && c.hasModel("model"));
   }
 
   @ParameterizedTest
@@ -38,9 +39,12 @@ class EncoderGoldenTest {
   void hiddenStatesAndPooling(String name) {
     final GoldenCase golden = new GoldenCase(name);
     final Checkpoint checkpoint = golden.checkpoint("model");
-    final Batch batch = golden.batch();
+    final Batch batch = golden.packed(checkpoint.architecture());
     final EncoderModel model =
         GoldenCase.model(checkpoint, Optional.empty(), Pooling.MEAN, WORKERS);
+    if (golden.masksPaddingOnly(checkpoint.architecture().padTokenId())) {
+      assertArrayEquals(model.encode(batch), model.encode(golden.batch()), "numbered by the model");
+    }
     final List<INDArray> states = model.hiddenStates(batch);
     final int size = batch.tokens() * checkpoint.architecture().hiddenSize();
     final double[] expected = golden.numbers("hidden_states");
@@ -61,6 +65,34 @@ class EncoderGoldenTest {
     if (golden.has("pooler_output")) {
       pooled(golden, checkpoint, Pooling.POOLER, "pooler_output", batch);
     }
+    if (golden.has("attention_probabilities_layer0")) {
+      probabilities(golden, model, batch);
+    }
+  }
+
+  /** Of layer 0, between visible tokens. */
+  private static void probabilities(GoldenCase golden, EncoderModel model, Batch batch) {
+    final String what = "attention_probabilities_layer0";
+    final double[] padded = golden.numbers(what);
+    final int heads = golden.shape(what)[1];
+    final int n = golden.shape(what)[2];
+    final double[] expected = new double[padded.length];
+    int count = 0;
+    for (int s = 0; s < batch.sequences(); s++) {
+      for (int head = 0; head < heads; head++) {
+        for (int q = batch.offsets()[s]; q < batch.offsets()[s + 1]; q++) {
+          for (int k = batch.offsets()[s]; k < batch.offsets()[s + 1]; k++) {
+            final int row = ((s * heads + head) * n + batch.positions()[q]) * n;
+            expected[count++] = padded[row + batch.positions()[k]];
+          }
+        }
+      }
+    }
+    golden.check(
+        what,
+        Arrays.copyOf(expected, count),
+        model.siteValues(batch, List.of(model.site("layer.0.attention.probabilities"))).get(0),
+        what);
   }
 
   /** Rows whose first column is masked cannot be given by an engine that drops masked tokens. */
@@ -86,7 +118,8 @@ class EncoderGoldenTest {
   }
 
   static Stream<String> rowsBesideAFullyMaskedOne() {
-    return GoldenCases.all("encoders", c -> c.has("eager.last_hidden_state") && c.hasBert("model"));
+    return GoldenCases.all(
+        "encoders", c -> c.has("eager.last_hidden_state") && c.hasModel("model"));
   }
 
   /** A row without a visible token cannot be in a packed batch; the other rows are unaffected. */
@@ -117,7 +150,7 @@ class EncoderGoldenTest {
   }
 
   static Stream<String> headLogits() {
-    return GoldenCases.all("encoders", c -> c.hasBert("seqcls"));
+    return GoldenCases.all("encoders", c -> c.hasModel("seqcls"));
   }
 
   @ParameterizedTest
@@ -126,16 +159,16 @@ class EncoderGoldenTest {
     int compared = 0;
     for (String head : List.of("seqcls", "regression", "multilabel")) {
       final GoldenCase golden = new GoldenCase(name);
-      if (golden.hasBert(head)) {
+      if (golden.hasModel(head)) {
         headLogits(golden, head);
         compared++;
       }
     }
-    assertEquals(3, compared);
+    assertTrue(compared > 0, "no head");
   }
 
   static Stream<String> tokenLogits() {
-    return GoldenCases.all("encoders", c -> c.hasBert("tokcls"));
+    return GoldenCases.all("encoders", c -> c.hasModel("tokcls"));
   }
 
   /** Every visible token, and some of them, which must give the same numbers. */
@@ -171,10 +204,15 @@ class EncoderGoldenTest {
         assertEquals(outputs.values()[read[r] * classes + c], values[r * classes + c]);
       }
     }
-    assertTrue(Arrays.stream(labels).allMatch(label -> label >= 0), "a token without a label");
+    final int[] labelled = IntStream.range(0, labels.length).filter(t -> labels[t] >= 0).toArray();
+    assertTrue(labelled.length > 1, "no token with a label");
     final double loss =
-        GradientGoldenTest.loss(Head.Kind.TOKEN_LABEL, labels)
-            .apply(outputs.values(), labels.length, classes, new float[outputs.values().length]);
+        model.gradients(
+            new Batch(batch.ids(), batch.typeIds(), batch.positions(), batch.offsets(), labelled),
+            GradientGoldenTest.loss(
+                Head.Kind.TOKEN_LABEL, Arrays.stream(labels).filter(l -> l >= 0).toArray()),
+            Model.Regularization.NONE,
+            (parameter, gradient) -> {});
     golden.check(
         "tokcls.loss", golden.numbers("tokcls.loss"), new float[] {(float) loss}, name + " loss");
   }

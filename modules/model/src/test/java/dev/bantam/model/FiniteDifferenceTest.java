@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bantam.checkpoint.Architecture.Activation;
+import dev.bantam.checkpoint.Architecture.PoolerActivation;
 import dev.bantam.checkpoint.Head;
 import dev.bantam.checkpoint.Pooling;
 import dev.bantam.model.Model.Regularization;
@@ -49,6 +50,29 @@ class FiniteDifferenceTest {
   void plainEncoder(Activation activation, Pooling pooling, float dropout) {
     final EncoderModel model = TinyEncoder.model(activation, pooling, 3, WORKERS);
     check(model, List.of(), new Regularization(dropout, 11), 39);
+  }
+
+  /** Projection, shared layers, bias by distance, positions behind padding, other poolers. */
+  @ParameterizedTest
+  @CsvSource({"GELU,POOLER,0", "TANH,MEAN,0"})
+  void unlikeBert(PoolerActivation activation, Pooling pooling, float dropout) {
+    final EncoderModel model =
+        TinyEncoder.model(TinyEncoder.unlikeBert(activation), pooling, 7, WORKERS);
+    check(model, List.of(), new Regularization(dropout, 21), 39);
+  }
+
+  /** The same with parameters of operators that two layers share, and terms on every site. */
+  @Test
+  void unlikeBertWithEverythingAttached() {
+    final EncoderModel model =
+        TinyEncoder.model(
+            TinyEncoder.unlikeBert(PoolerActivation.GELU), Pooling.POOLER, 8, WORKERS);
+    SampleAttachments.everywhere(model);
+    final List<LossTerm> terms =
+        model.sites().stream().map(site -> TinyEncoder.term(site).weighted(0.3)).toList();
+    // two bends a site, two scales an operator, two tensors a gate
+    final int own = 2 * model.sites().size() + 2 * 14;
+    check(model, TinyEncoder.batch(2, 5, 3), terms, new Regularization(0.2f, 22), 41 + own);
   }
 
   /** A head that reads some tokens, with everything attached; there is no pooled site then. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import dev.bantam.checkpoint.Architecture;
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Head;
 import dev.bantam.checkpoint.HuggingFaceFolder;
@@ -22,9 +23,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.IntStream;
 
 /** A golden case with a reader of its own, so that it shares no code with what it tests. */
 final class GoldenCase {
+  private static final Set<String> FAMILIES =
+      Set.of("bert", "distilbert", "roberta", "xlm-roberta", "electra", "albert", "mpnet");
+
   final Path folder;
   final JsonNode description;
   private final JsonNode header;
@@ -142,7 +148,8 @@ final class GoldenCase {
   Batch batch(List<Integer> rows) {
     final double[] mask = numbers("attention_mask");
     final double[] ids = numbers("input_ids");
-    final double[] types = numbers("token_type_ids");
+    final double[] types =
+        has("token_type_ids") ? numbers("token_type_ids") : new double[ids.length];
     final int n = shape("attention_mask")[1];
     final List<int[]> tokens = new ArrayList<>();
     final int[] offsets = new int[rows.size() + 1];
@@ -158,6 +165,30 @@ final class GoldenCase {
     return new Batch(column(tokens, 0), column(tokens, 1), column(tokens, 2), offsets);
   }
 
+  /** The rows with a visible token as a caller with padded rows packs them. */
+  Batch packed(Architecture architecture) {
+    final int[][] ids = rows("input_ids");
+    final int[][] mask = rows("attention_mask");
+    final int[][] types =
+        has("token_type_ids") ? rows("token_type_ids") : new int[ids.length][ids[0].length];
+    return Batch.ofPadded(ids, mask, types, architecture);
+  }
+
+  private int[][] rows(String tensor) {
+    final double[] values = numbers(tensor);
+    final int n = shape(tensor)[1];
+    return visibleRows().stream()
+        .map(r -> IntStream.range(r * n, (r + 1) * n).map(i -> (int) values[i]).toArray())
+        .toArray(int[][]::new);
+  }
+
+  /** Whether the ids of masked tokens are all those of padding. */
+  boolean masksPaddingOnly(int padTokenId) {
+    final double[] mask = numbers("attention_mask");
+    final double[] ids = numbers("input_ids");
+    return IntStream.range(0, ids.length).allMatch(i -> mask[i] != 0 || ids[i] == padTokenId);
+  }
+
   private static int[] column(List<int[]> tokens, int column) {
     return tokens.stream().mapToInt(t -> t[column]).toArray();
   }
@@ -167,14 +198,15 @@ final class GoldenCase {
     return numbers("attention_mask")[row * shape("attention_mask")[1]] != 0;
   }
 
-  /** Whether a folder of the case holds a BERT model. */
-  boolean hasBert(String model) {
-    return "bert".equals(config(model).path("model_type").textValue());
+  /** Whether a folder of the case holds a model of a supported family. */
+  boolean hasModel(String model) {
+    return FAMILIES.contains(config(model).path("model_type").asText());
   }
 
-  /** Whether a folder of the case holds a model of this class. */
-  boolean is(String model, String architecture) {
-    return architecture.equals(config(model).path("architectures").path(0).textValue());
+  /** Whether a folder of the case holds a model with a head of this kind. */
+  boolean isFor(String model, String head) {
+    return hasModel(model)
+        && config(model).path("architectures").path(0).asText().endsWith("For" + head);
   }
 
   private JsonNode config(String model) {

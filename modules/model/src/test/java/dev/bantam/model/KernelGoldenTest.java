@@ -244,8 +244,10 @@ class KernelGoldenTest {
       copy(golden.floats("v"), heads, n, size, buffers.queryKeyValue, 3 * width, 2 * width, true);
       copy(golden.floats("output_gradient"), heads, n, size, gradients.context, width, 0, true);
       final SpareMemory spare = new SpareMemory();
+      final LayerForward.EncoderShape shape =
+          new LayerForward.EncoderShape(width, size, Kernels.Activation.RELU, 1, null);
       final AttentionWork work =
-          new AttentionWork(pass, 0, width, size, buffers, SoftmaxAttention.INSTANCE, spare);
+          new AttentionWork(pass, 0, width, shape, buffers, SoftmaxAttention.INSTANCE, spare);
       Stage.runAll(work.forward(null, width), shards, workers);
       Stage.runAll(List.of(work.backward(gradients, spare)), shards, workers);
     }

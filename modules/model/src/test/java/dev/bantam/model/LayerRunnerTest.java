@@ -6,9 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bantam.checkpoint.Architecture.Activation;
+import dev.bantam.checkpoint.Architecture.PoolerActivation;
 import dev.bantam.checkpoint.Pooling;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Workers;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -48,6 +50,57 @@ class LayerRunnerTest {
       assertArrayEquals(before, Floats.toArray(states.get(i)), "the input is left alone");
     }
     assertArrayEquals(Floats.toArray(states.get(2)), model.encode(BATCH));
+  }
+
+  /** Layers 0 and 2 have the same weights; a bias by distance acts in all of them. */
+  @Test
+  void layersThatShareWeights() {
+    final EncoderModel model =
+        TinyEncoder.model(TinyEncoder.unlikeBert(PoolerActivation.GELU), Pooling.MEAN, 10, WORKERS);
+    final List<INDArray> states = model.hiddenStates(BATCH);
+    assertEquals(4, states.size());
+    for (int i = 0; i < 3; i++) {
+      final INDArray out = model.runLayer(i, states.get(i), BATCH.offsets(), Map.of());
+      assertArrayEquals(Floats.toArray(states.get(i + 1)), Floats.toArray(out), "layer " + i);
+    }
+    same(model, "layer.2.attention.input", "layer.2.attention.context");
+  }
+
+  /** A matrix that two layers share saw the rows of both; the projection saw the tables. */
+  @Test
+  void linearInputsOfSharedMatrices() {
+    final EncoderModel model =
+        TinyEncoder.model(TinyEncoder.unlikeBert(PoolerActivation.GELU), Pooling.MEAN, 10, WORKERS);
+    final Map<String, float[]> inputs = new HashMap<>();
+    model.linearInputs(
+        BATCH,
+        List.of("encoder.layer.0.output.dense.weight", "embeddings.projection.weight"),
+        (weight, input, rows, columns) -> {
+          final float[] got = new float[rows * columns];
+          input.read(0, got, 0, got.length);
+          inputs.put(weight, got);
+        });
+    final List<float[]> sites =
+        model.siteValues(
+            BATCH,
+            List.of(
+                model.site("layer.0.ffn.hidden"),
+                model.site("layer.2.ffn.hidden"),
+                model.site("embeddings.output")));
+    final float[] shared = inputs.get("encoder.layer.0.output.dense.weight");
+    final int half = sites.get(0).length;
+    assertArrayEquals(sites.get(0), Arrays.copyOf(shared, half));
+    assertArrayEquals(sites.get(1), Arrays.copyOfRange(shared, half, shared.length));
+    final float[] tables = inputs.get("embeddings.projection.weight");
+    final float[] w = Floats.toArray(model.parameters().get("embeddings.projection.weight"));
+    final float[] b = Floats.toArray(model.parameters().get("embeddings.projection.bias"));
+    for (int i = 0; i < 21 * BATCH.tokens(); i++) {
+      double sum = b[i % 21];
+      for (int j = 0; j < 13; j++) {
+        sum += (double) w[i % 21 * 13 + j] * tables[i / 21 * 13 + j];
+      }
+      assertEquals(sum, sites.get(2)[i], 1e-5);
+    }
   }
 
   @Test

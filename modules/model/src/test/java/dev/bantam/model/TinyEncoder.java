@@ -2,13 +2,17 @@ package dev.bantam.model;
 
 import dev.bantam.checkpoint.Architecture;
 import dev.bantam.checkpoint.Architecture.Activation;
+import dev.bantam.checkpoint.Architecture.Embeddings;
 import dev.bantam.checkpoint.Architecture.LayerShape;
 import dev.bantam.checkpoint.Architecture.NormPlacement;
+import dev.bantam.checkpoint.Architecture.PoolerActivation;
 import dev.bantam.checkpoint.Architecture.PositionScheme;
+import dev.bantam.checkpoint.Architecture.RelativeBias;
 import dev.bantam.checkpoint.Head;
 import dev.bantam.checkpoint.Pooling;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Workers;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -42,8 +46,37 @@ final class TinyEncoder {
         true);
   }
 
+  /**
+   * Everything in which encoders differ from a BERT: narrower tables with a projection, no token
+   * types, positions behind padding, two of three layers with the same weights, a bias by distance.
+   */
+  static Architecture unlikeBert(PoolerActivation activation) {
+    return new Architecture(
+        "mixture",
+        VOCABULARY,
+        POSITIONS,
+        0,
+        21,
+        7,
+        Collections.nCopies(3, new LayerShape(3, 26)),
+        Activation.GELU_TANH,
+        NormPlacement.POST,
+        PositionScheme.LEARNED_AFTER_PADDING,
+        1e-5,
+        5,
+        true,
+        activation,
+        new Embeddings(13, true),
+        List.of(0, 1, 0),
+        Optional.of(new RelativeBias(8, 6)));
+  }
+
   static EncoderModel model(Activation activation, Pooling pooling, long seed, Workers workers) {
-    final Architecture architecture = architecture(activation);
+    return model(architecture(activation), pooling, seed, workers);
+  }
+
+  static EncoderModel model(
+      Architecture architecture, Pooling pooling, long seed, Workers workers) {
     final Optional<Head> head =
         Optional.of(new Head(Head.Kind.SINGLE_LABEL, List.of("a", "b", "c")));
     final Map<String, INDArray> parameters = new LinkedHashMap<>();

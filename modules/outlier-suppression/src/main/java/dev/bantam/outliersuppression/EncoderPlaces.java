@@ -59,8 +59,8 @@ final class EncoderPlaces {
       case ATTENTION_QUERY, ATTENTION_KEY, ATTENTION_VALUE, ATTENTION_CONTEXT ->
           architecture.layers().get(site.layer()).heads() * architecture.headSize();
       case FFN_HIDDEN -> architecture.layers().get(site.layer()).ffnWidth();
-      case EMBEDDINGS_WORD,
-          EMBEDDINGS_OUTPUT,
+      case EMBEDDINGS_WORD -> architecture.embeddings().width();
+      case EMBEDDINGS_OUTPUT,
           ATTENTION_INPUT,
           ATTENTION_OUTPUT,
           ATTENTION_RESIDUAL,

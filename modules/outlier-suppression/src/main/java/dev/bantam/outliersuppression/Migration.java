@@ -63,7 +63,7 @@ final class Migration {
     final List<StepLog.Entry> entries = new ArrayList<>();
     final int layers = model.architecture().layers().size();
     try {
-      for (MigrationSite site : MigrationSite.of(layers, step.values())) {
+      for (MigrationSite site : MigrationSite.of(state.weights().keySet(), layers, step.values())) {
         entries.add(migrate(site));
         quantizeFrom(site);
       }

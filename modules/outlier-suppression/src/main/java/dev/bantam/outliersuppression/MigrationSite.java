@@ -1,10 +1,12 @@
 package dev.bantam.outliersuppression;
 
+import dev.bantam.checkpoint.EncoderParameters;
 import dev.bantam.model.Site;
 import dev.bantam.model.Site.Kind;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * An activation that can be shifted and scaled, with everything that makes and reads it.
@@ -24,9 +26,14 @@ record MigrationSite(Site site, String producer, List<String> consumers, Optiona
    * The sites of an encoder of so many layers, in forward order: the outputs of all LayerNorms but
    * the last, whose readers are not all linear.
    *
+   * @param names of the model's parameters: the first layer reads a projection where there is one
    * @param values whether the context is one of them, with the value matrix as its producer
    */
-  static List<MigrationSite> of(int layers, boolean values) {
+  static List<MigrationSite> of(Set<String> names, int layers, boolean values) {
+    final String embeddings =
+        names.contains(EncoderParameters.PROJECTION + ".weight")
+            ? EncoderParameters.PROJECTION
+            : "embeddings.LayerNorm";
     final List<MigrationSite> sites = new ArrayList<>();
     for (int i = 0; i < layers; i++) {
       final String layer = EncoderPlaces.prefix(i);
@@ -34,7 +41,7 @@ record MigrationSite(Site site, String producer, List<String> consumers, Optiona
       sites.add(
           new MigrationSite(
               new Site(i, Kind.ATTENTION_INPUT),
-              i == 0 ? "embeddings.LayerNorm" : EncoderPlaces.prefix(i - 1) + "output.LayerNorm",
+              i == 0 ? embeddings : EncoderPlaces.prefix(i - 1) + "output.LayerNorm",
               List.of(self + "query", self + "key", self + "value"),
               Optional.of(new Site(i, Kind.ATTENTION_RESIDUAL))));
       if (values) {

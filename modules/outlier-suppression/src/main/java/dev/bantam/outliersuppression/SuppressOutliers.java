@@ -190,7 +190,7 @@ record SuppressOutliers(
   @Override
   public List<Forecast> forecast(Map<String, long[]> shapes, Map<String, Forecast> before) {
     final Map<String, Forecast> forecasts = new LinkedHashMap<>();
-    for (MigrationSite site : sites(EncoderPlaces.layers(shapes))) {
+    for (MigrationSite site : sites(shapes)) {
       for (String name : site.parameters()) {
         long bytes = Float.BYTES;
         for (long size : shapes.get(name)) {
@@ -205,14 +205,14 @@ record SuppressOutliers(
         .toList();
   }
 
-  private List<MigrationSite> sites(int layers) {
-    return MigrationSite.of(layers, values);
+  private List<MigrationSite> sites(Map<String, long[]> shapes) {
+    return MigrationSite.of(shapes.keySet(), EncoderPlaces.layers(shapes), values);
   }
 
   /** The second model has packed matrices of its own and, for a search, rounded copies of all. */
   @Override
   public Cost cost(Map<String, long[]> shapes) {
-    final long sites = sites(EncoderPlaces.layers(shapes)).size();
+    final long sites = sites(shapes).size();
     long matrices = 0;
     for (Map.Entry<String, long[]> tensor : shapes.entrySet()) {
       final long[] shape = tensor.getValue();
@@ -239,7 +239,7 @@ record SuppressOutliers(
   public StepLog apply(CompressionState state) {
     refuse(state);
     final List<Batch> batches = texts.batches(state);
-    final int sites = sites(EncoderPlaces.layers(state.shapes())).size();
+    final int sites = sites(state.shapes()).size();
     final long work = sites * batches.stream().mapToLong(Batch::sequences).sum();
     try (Progress.Bar bar =
         state.resources().progress().start("Suppressing outliers", work, "texts")) {
@@ -251,7 +251,14 @@ record SuppressOutliers(
     final var model = QuantizeActivations.encoder(state);
     final List<String> taken = new ArrayList<>();
     final int layers = model.architecture().layers().size();
-    for (MigrationSite site : sites(layers)) {
+    if (model.architecture().layerWeights().stream().distinct().count() < layers) {
+      throw new BantamException(
+          ExitCode.BAD_FILE,
+          "The layers of this model share their weights, so a LayerNorm cannot be changed for one of"
+              + " them. Leave 'suppress-outliers' out; 'quantize-activations' with 'method: dynamic'"
+              + " or 'grouped' needs no such change.");
+    }
+    for (MigrationSite site : sites(state.shapes())) {
       site.parameters().stream().filter(name -> state.form(name).isPresent()).forEach(taken::add);
     }
     for (Map.Entry<String, Operation> there : state.operations().entrySet()) {

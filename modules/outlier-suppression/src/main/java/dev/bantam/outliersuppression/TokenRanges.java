@@ -14,8 +14,8 @@ import java.util.Map;
 
 /**
  * Ranges without the tokens that stick out: the same share of tokens at all sites, chosen by the
- * squared error of the model's outputs with everything rounded. Probabilities keep their range, since
- * their rows are no tokens.
+ * squared error of the model's outputs with everything rounded. Probabilities keep their range,
+ * since their rows are no tokens.
  */
 final class TokenRanges {
   private final EncoderModel model;

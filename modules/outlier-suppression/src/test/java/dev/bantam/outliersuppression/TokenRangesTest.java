@@ -15,7 +15,9 @@ import org.junit.jupiter.api.Test;
 class TokenRangesTest {
   private static final double[] SHARES = {1, 0.9, 0.8, 0.7, 0.6, 0.5};
 
-  /** Each share alone on a copy of the model: none gives outputs that are closer to the exact ones. */
+  /**
+   * Each share alone on a copy of the model: none gives outputs that are closer to the exact ones.
+   */
   @Test
   void theChosenShareIsTheBest() {
     try (TinyBench bench = new TinyBench(1);

@@ -6,7 +6,6 @@ import dev.bantam.compression.CompressedTensor;
 import dev.bantam.compression.WeightErrors;
 import dev.bantam.deltamerging.DeltaStatistics;
 import dev.bantam.export.ModelFolder;
-import dev.bantam.export.PackedFile;
 import dev.bantam.outliersuppression.SiteStatistics;
 import dev.bantam.runner.run.DeltaFolder;
 import dev.bantam.runner.run.Sources;
@@ -78,7 +77,7 @@ final class InspectCommand implements Callable<Integer> {
     if (activations) {
       activations(checkpoint, out);
     } else if (base == null) {
-      tensors(checkpoint, forms(), out);
+      tensors(checkpoint, forms(checkpoint), out);
     } else {
       differences(checkpoint, out);
     }
@@ -181,13 +180,13 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   /** Stored forms by name; empty for models that are not packed. */
-  private Map<String, CompressedTensor> forms() {
+  private Map<String, CompressedTensor> forms(Checkpoint checkpoint) {
     if (Models.isNamed(model)) {
       return Map.of();
     }
     final Path folder = Models.path(model);
     return Files.isDirectory(folder) && ModelFolder.isPacked(folder)
-        ? PackedFile.read(folder.resolve(ModelFolder.WEIGHTS)).tensors()
+        ? ModelFolder.weights(folder, checkpoint.architecture()).tensors()
         : Map.of();
   }
 

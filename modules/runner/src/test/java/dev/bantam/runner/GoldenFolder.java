@@ -53,7 +53,7 @@ final class GoldenFolder {
     rows = header.path("input_ids").path("shape").path(0).intValue();
     ids = integers("input_ids");
     mask = integers("attention_mask");
-    types = integers("token_type_ids");
+    types = has("token_type_ids") ? integers("token_type_ids") : new long[ids.length];
   }
 
   private ByteBuffer bytes(String name, String type) {

@@ -85,7 +85,15 @@ class GoldenFoldersTest {
         "bert-storage-variants/base-no-prefix",
         "bert-storage-variants/bf16",
         "bert-storage-variants/sharded",
-        "bert-with-pooler/model"
+        "bert-with-pooler/model",
+        "albert-heads/seqcls",
+        "distilbert-heads/seqcls",
+        "electra-heads/seqcls",
+        "electra-heads/tokcls",
+        "mpnet/model",
+        "mpnet-heads/seqcls",
+        "roberta-heads/seqcls",
+        "xlm-roberta/model"
       })
   void fromAFolderToEveryFormat(String name) throws IOException {
     final GoldenFolder golden = new GoldenFolder(name);

@@ -34,7 +34,9 @@ final class OrtFile implements AutoCloseable {
     try {
       inputs.put("input_ids", tensor(rows, ids));
       inputs.put("attention_mask", tensor(rows, mask));
-      inputs.put("token_type_ids", tensor(rows, types));
+      if (session.getInputNames().contains("token_type_ids")) {
+        inputs.put("token_type_ids", tensor(rows, types));
+      }
       try (OrtSession.Result result = session.run(inputs)) {
         final FloatBuffer buffer = ((OnnxTensor) result.get(0)).getFloatBuffer();
         final float[] values = new float[buffer.remaining()];

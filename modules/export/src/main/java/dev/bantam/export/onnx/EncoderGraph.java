@@ -1,6 +1,9 @@
 package dev.bantam.export.onnx;
 
 import dev.bantam.checkpoint.Architecture;
+import dev.bantam.checkpoint.Architecture.Activation;
+import dev.bantam.checkpoint.Architecture.RelativeBias;
+import dev.bantam.checkpoint.EncoderParameters;
 import dev.bantam.checkpoint.Pooling;
 import dev.bantam.checkpoint.Signature;
 import java.util.List;
@@ -44,30 +47,146 @@ final class EncoderGraph {
     graph.input(signature.attentionMask());
     signature.tokenTypeIds().ifPresent(graph::input);
     String x = embeddings();
-    final String mask = additiveMask();
-    for (int i = 0; i < architecture.layers().size(); i++) {
-      x = layer(i, x, mask);
+    String mask = additiveMask();
+    if (architecture.relativeBias().isPresent()) {
+      mask = graph.node("Add", "/mask/Add", List.of(mask, relativeBias()));
     }
+    final List<Integer> weightsOf = architecture.layerWeights();
+    for (int i = 0; i < weightsOf.size(); i++) {
+      final int number = weightsOf.get(i);
+      // nodes have the names of their weights, so layers with the same weights are set apart
+      graph.scope(weightsOf.indexOf(number) == i ? "" : "/again." + i);
+      x = layer(i, number, x, mask);
+    }
+    graph.scope("");
     return x;
   }
 
   private String embeddings() {
     final String words = tables.gather("embeddings.word_embeddings", signature.inputIds(), 2);
-    final String types =
-        signature.tokenTypeIds().isPresent()
-            ? tables.gather("embeddings.token_type_embeddings", signature.tokenTypeIds().get(), 2)
-            : tables.gather("embeddings.token_type_embeddings", graph.index("constant.type", 0), 0);
+    final boolean typed = architecture.tokenTypes() > 0;
+    final String types = typed ? tokenTypes() : "";
+    final String positions = positions();
+    final String sum =
+        typed ? graph.node("Add", "/embeddings/Add", List.of(words, types)) : words;
+    final String all = graph.node("Add", "/embeddings/Add_1", List.of(sum, positions));
+    final int width = architecture.embeddings().width();
+    graph.shaped(all, "batch", "sequence", width); // lets residuals be fused
+    final String normalized = norm(all, "embeddings.LayerNorm");
+    return architecture.embeddings().projected()
+        ? linears.apply(normalized, EncoderParameters.PROJECTION)
+        : normalized;
+  }
+
+  private String tokenTypes() {
+    final String table = "embeddings.token_type_embeddings";
+    return signature.tokenTypeIds().isPresent()
+        ? tables.gather(table, signature.tokenTypeIds().get(), 2)
+        : tables.gather(table, graph.index("constant.type", 0), 0);
+  }
+
+  private String positions() {
+    final String table = "embeddings.position_embeddings";
+    return switch (architecture.positionScheme()) {
+      case LEARNED -> tables.first(table, length());
+      case LEARNED_AFTER_PADDING -> tables.gather(table, behindPadding(), 2);
+    };
+  }
+
+  /** Padded length, [1]. */
+  private String length() {
     final String shape = graph.node("Shape", "/embeddings/Shape", List.of(signature.inputIds()));
-    final String length =
+    return graph.node(
+        "Slice",
+        "/embeddings/Slice",
+        List.of(shape, graph.longs("constant.one", 1), graph.longs("constant.two", 2)));
+  }
+
+  /** {@code cumsum(ids != p) (ids != p) + p}, [B, T]; counted in float, exact far enough. */
+  private String behindPadding() {
+    final int pad = architecture.padTokenId();
+    final String path = "/embeddings/positions/";
+    final String padding =
+        graph.node(
+            "Equal",
+            path + "Equal",
+            List.of(signature.inputIds(), graph.index("constant.padding", pad)));
+    final String visible =
+        cast(graph.node("Not", path + "Not", List.of(padding)), path + "Cast", OnnxTypes.FLOAT);
+    final String count =
+        graph.node("CumSum", path + "CumSum", List.of(visible, graph.index("constant.axis", 1)));
+    final String counted = graph.node("Mul", path + "Mul", List.of(count, visible));
+    final String moved =
+        graph.node(
+            "Add", path + "Add", List.of(counted, graph.scalar("constant.offset", (float) pad)));
+    return cast(moved, path + "Cast_1", OnnxTypes.INT64);
+  }
+
+  private String cast(String x, String node, int type) {
+    return graph.node("Cast", node, List.of(x), GraphBuilder.integer("to", type));
+  }
+
+  /**
+   * The bias of each pair of positions, [heads, T, T]: from the table written out for all distances
+   * up to the one from which on all are alike.
+   */
+  private String relativeBias() {
+    final RelativeBias bias = architecture.relativeBias().orElseThrow();
+    final int farthest = bias.farthest();
+    final float[] table = weights.floats(EncoderParameters.RELATIVE_BIAS);
+    final int heads = table.length / bias.buckets();
+    final float[] byDistance = new float[(2 * farthest + 1) * heads];
+    for (int r = -farthest; r <= farthest; r++) {
+      System.arraycopy(
+          table, bias.bucket(r) * heads, byDistance, (r + farthest) * heads, heads);
+    }
+    final float[] places = new float[architecture.positions()];
+    for (int i = 0; i < places.length; i++) {
+      places[i] = i;
+    }
+    final String path = "/encoder/relative_attention_bias/";
+    final String start = graph.longs("constant.start", 0);
+    final String key =
         graph.node(
             "Slice",
-            "/embeddings/Slice",
-            List.of(shape, graph.longs("constant.one", 1), graph.longs("constant.two", 2)));
-    final String positions = tables.first("embeddings.position_embeddings", length);
-    final String sum = graph.node("Add", "/embeddings/Add", List.of(words, types));
-    final String all = graph.node("Add", "/embeddings/Add_1", List.of(sum, positions));
-    graph.shaped(all, "batch", "sequence", architecture.hiddenSize()); // lets residuals be fused
-    return norm(all, "embeddings.LayerNorm");
+            path + "Slice",
+            List.of(
+                graph.floats("constant.places", places, places.length), start, length(), start));
+    final String query =
+        graph.node(
+            "Unsqueeze", path + "Unsqueeze", List.of(key, graph.longs("constant.last", -1)));
+    final String distance = graph.node("Sub", path + "Sub", List.of(key, query));
+    final String near =
+        graph.node(
+            "Min",
+            path + "Min",
+            List.of(distance, graph.scalar("constant.farthest", (float) farthest)));
+    final String within =
+        graph.node(
+            "Max",
+            path + "Max",
+            List.of(near, graph.scalar("constant.farthest.back", (float) -farthest)));
+    final String row =
+        graph.node(
+            "Add",
+            path + "Add",
+            List.of(within, graph.scalar("constant.farthest", (float) farthest)));
+    final String rows =
+        graph.node(
+            "Gather",
+            path + "Gather",
+            List.of(
+                graph.floats(
+                    EncoderParameters.RELATIVE_BIAS + ".by_distance",
+                    byDistance,
+                    2L * farthest + 1,
+                    heads),
+                cast(row, path + "Cast", OnnxTypes.INT64)));
+    return graph.node(
+        "Transpose",
+        path + "Transpose",
+        List.of(rows),
+        GraphBuilder.integers("perm", 2, 0, 1));
   }
 
   /** 0 where a token is visible and the lowest float where it is padding, [B, 1, 1, T]. */
@@ -85,15 +204,23 @@ final class EncoderGraph {
     return graph.node("Mul", "/mask/Mul", List.of(hidden, graph.scalar("constant.lowest", LOWEST)));
   }
 
-  private String layer(int i, String x, String mask) {
-    final String prefix = "encoder.layer." + i + ".";
-    final String context = attention(i, x, mask);
+  /**
+   * @param number of the layer's weights
+   */
+  private String layer(int i, int number, String x, String mask) {
+    final String prefix = "encoder.layer." + number + ".";
+    final int heads = architecture.layers().get(i).heads();
+    final String context = attention(prefix + "attention.self", heads, x, mask);
     final String attended = linears.apply(context, prefix + "attention.output.dense");
     final String y =
         norm(
             residual(attended, x, prefix + "attention.output"),
             prefix + "attention.output.LayerNorm");
-    final String hidden = activation(linears.apply(y, prefix + "intermediate.dense"), prefix);
+    final String hidden =
+        activation(
+            linears.apply(y, prefix + "intermediate.dense"),
+            Linears.path(prefix + "intermediate.intermediate_act_fn"),
+            architecture.activation());
     final String fed = linears.apply(hidden, prefix + "output.dense");
     return norm(residual(fed, y, prefix + "output"), prefix + "output.LayerNorm");
   }
@@ -117,10 +244,8 @@ final class EncoderGraph {
   }
 
   /** softmax(q k^T / sqrt(h) + mask) v, heads side by side: [B, T, heads h]. */
-  private String attention(int i, String x, String mask) {
-    final String module = "encoder.layer." + i + ".attention.self";
+  private String attention(String module, int heads, String x, String mask) {
     final String path = Linears.path(module);
-    final int heads = architecture.layers().get(i).heads();
     final int size = architecture.headSize();
     final List<String> qkv = queriesKeysValues(module, x, heads);
     final String scores = graph.node("MatMul", path + "/MatMul", List.of(qkv.get(0), qkv.get(1)));
@@ -200,9 +325,8 @@ final class EncoderGraph {
         GraphBuilder.integers("perm", order));
   }
 
-  private String activation(String x, String prefix) {
-    final String path = Linears.path(prefix + "intermediate.intermediate_act_fn");
-    return switch (architecture.activation()) {
+  private String activation(String x, String path, Activation activation) {
+    return switch (activation) {
       case RELU -> graph.node("Relu", path + "/Relu", List.of(x));
       case GELU_ERF -> {
         final String scaled =
@@ -252,9 +376,15 @@ final class EncoderGraph {
             "/pooling/Gather",
             List.of(hidden, graph.index("constant.first", 0)),
             GraphBuilder.integer("axis", 1));
-    return pooling == Pooling.CLS
-        ? first
-        : graph.node("Tanh", "/pooler/Tanh", List.of(linears.apply(first, "pooler.dense")));
+    if (pooling == Pooling.CLS) {
+      return first;
+    }
+    final String dense = linears.apply(first, "pooler.dense");
+    return switch (architecture.poolerActivation()) {
+      case TANH -> graph.node("Tanh", "/pooler/Tanh", List.of(dense));
+      case GELU -> activation(dense, "/pooler/activation", Activation.GELU_ERF);
+      case RELU -> activation(dense, "/pooler/activation", Activation.RELU);
+    };
   }
 
   /** The mean over visible tokens. */

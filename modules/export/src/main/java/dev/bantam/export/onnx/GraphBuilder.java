@@ -15,6 +15,12 @@ import org.nd4j.shade.protobuf.UnsafeByteOperations;
 final class GraphBuilder {
   private final Onnx.GraphProto.Builder graph = Onnx.GraphProto.newBuilder().setName("encoder");
   private final Set<String> stored = new HashSet<>();
+  private String scope = "";
+
+  /** What the names of nodes added from now on start with; stored tensors keep theirs. */
+  void scope(String prefix) {
+    scope = prefix;
+  }
 
   /**
    * Adds a node of the standard operators with one output.
@@ -35,12 +41,12 @@ final class GraphBuilder {
       int count,
       AttributeProto... attributes) {
     final Onnx.NodeProto.Builder node =
-        Onnx.NodeProto.newBuilder().setOpType(op).setName(name).addAllInput(inputs);
+        Onnx.NodeProto.newBuilder().setOpType(op).setName(scope + name).addAllInput(inputs);
     if (!domain.isEmpty()) {
       node.setDomain(domain);
     }
     for (int i = 0; i < count; i++) {
-      node.addOutput(name + "_output_" + i);
+      node.addOutput(scope + name + "_output_" + i);
     }
     graph.addNode(node.addAllAttribute(Arrays.asList(attributes)));
     return node.getOutputList().stream().toList();

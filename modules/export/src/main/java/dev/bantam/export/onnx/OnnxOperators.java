@@ -24,6 +24,10 @@ final class OnnxOperators {
       case "Mul" -> List.of(elementwise(in, (a, b) -> a * b));
       case "Div" -> List.of(elementwise(in, (a, b) -> a / b));
       case "Max" -> List.of(elementwise(in, Math::max));
+      case "Min" -> List.of(elementwise(in, Math::min));
+      case "Equal" -> List.of(equal(in.get(0), in.get(1)));
+      case "Not" -> List.of(each(in.get(0), x -> 1 - x));
+      case "CumSum" -> List.of(sums(in.get(0), in.get(1)));
       case "Erf" -> List.of(each(in.get(0), x -> (float) Erf.erf(x)));
       case "Tanh" -> List.of(each(in.get(0), x -> (float) StrictMath.tanh(x)));
       case "Relu" -> List.of(each(in.get(0), x -> Math.max(x, 0f)));
@@ -152,10 +156,37 @@ final class OnnxOperators {
   }
 
   private static OnnxValue cast(NodeProto node, OnnxValue x) {
-    if (integer(node, "to", 0) != OnnxTypes.FLOAT) {
-      throw new IllegalStateException("'" + node.getName() + "' casts to no float");
+    final int to = integer(node, "to", 0);
+    if (to == OnnxTypes.FLOAT) {
+      return x.toReals();
     }
-    return x.toReals();
+    if (to != OnnxTypes.INT64) {
+      throw new IllegalStateException("'" + node.getName() + "' casts to type " + to);
+    }
+    final long[] wholes = new long[x.length()];
+    Arrays.setAll(wholes, i -> (long) x.reals()[i]);
+    return OnnxValue.wholes(wholes, x.shape());
+  }
+
+  /** Truth values are kept as 0 and 1. */
+  private static OnnxValue equal(OnnxValue x, OnnxValue one) {
+    final float[] y = new float[x.length()];
+    for (int i = 0; i < y.length; i++) {
+      y[i] = x.whole(i) == one.whole(0) ? 1 : 0;
+    }
+    return OnnxValue.reals(y, x.shape());
+  }
+
+  /** Running sums along the last dimension. */
+  private static OnnxValue sums(OnnxValue x, OnnxValue axis) {
+    if (axis.whole(0) != x.shape().length - 1) {
+      throw new IllegalStateException("CumSum along another dimension than the last");
+    }
+    final float[] y = x.reals().clone();
+    for (int i = 0; i < y.length; i++) {
+      y[i] += i % x.last() == 0 ? 0 : y[i - 1];
+    }
+    return OnnxValue.reals(y, x.shape());
   }
 
   private static OnnxValue shape(OnnxValue x) {

@@ -93,7 +93,7 @@ public final class OnnxWriter {
         .tensors()
         .forEach(
             (name, tensor) -> {
-              final boolean table = name.startsWith("embeddings.");
+              final boolean table = Tables.isTable(name);
               if (table ? !format.holdsTable(tensor) : !format.holdsMatrix(tensor)) {
                 throw new IllegalArgumentException(
                     format.id() + " cannot hold '" + name + "' in the form " + tensor.form());

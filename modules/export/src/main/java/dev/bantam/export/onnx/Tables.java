@@ -1,5 +1,6 @@
 package dev.bantam.export.onnx;
 
+import dev.bantam.checkpoint.EncoderParameters;
 import dev.bantam.compression.CompressedTensor;
 import dev.bantam.compression.GroupedTensor;
 import dev.bantam.compression.GroupedTensor.Zero;
@@ -21,6 +22,11 @@ final class Tables {
     this.graph = graph;
     this.weights = weights;
     this.format = format;
+  }
+
+  /** Whether a weight is a table of embeddings or stands beside them, and not a matrix. */
+  static boolean isTable(String name) {
+    return name.startsWith("embeddings.") && !name.startsWith(EncoderParameters.PROJECTION);
   }
 
   /**

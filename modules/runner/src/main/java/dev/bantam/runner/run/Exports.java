@@ -80,7 +80,7 @@ final class Exports {
       if (format == ExportFormat.SAFETENSORS) {
         ModelFolder.copy(temporary, source, weights, card);
         OnnxExport.describe(check(cell, source, weights, temporary, workers), manifest);
-        manifest.put(FILE_HASH, sha256);
+        manifest.put(FILE_HASH, SafetensorsFile.sha256(temporary.resolve(ModelFolder.WEIGHTS)));
       } else if (format == ExportFormat.DELTA) {
         ModelFolder.describe(temporary, source, card);
         copy(weights, temporary.resolve(DeltaFile.NAME));

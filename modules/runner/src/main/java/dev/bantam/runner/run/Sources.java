@@ -13,7 +13,6 @@ import dev.bantam.data.Metric;
 import dev.bantam.data.Task;
 import dev.bantam.data.Tasks;
 import dev.bantam.export.ModelFolder;
-import dev.bantam.export.PackedFile;
 import dev.bantam.runner.experiment.TaskSpec;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,7 +54,7 @@ public final class Sources {
   public CompressedModel weights(String model, Checkpoint opened) {
     final Path folder = Models.isNamed(model) ? null : base.resolve(Models.path(model));
     return folder != null && Files.isDirectory(folder) && ModelFolder.isPacked(folder)
-        ? PackedFile.read(folder.resolve(ModelFolder.WEIGHTS))
+        ? ModelFolder.weights(folder, opened.architecture())
         : new CompressedModel(
             ModelFolder.dense(opened.parameters()).tensors(), opened.operations());
   }

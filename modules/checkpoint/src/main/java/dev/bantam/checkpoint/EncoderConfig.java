@@ -2,13 +2,14 @@ package dev.bantam.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * The {@code config.json} of a Hugging Face BERT.
+ * The {@code config.json} of a Hugging Face encoder of one of the {@link EncoderFamily families}.
  *
  * @param architecture everything but the pooler, which only the weights can tell
  * @param architectures class names under {@code architectures}
@@ -22,7 +23,7 @@ import java.util.OptionalInt;
  * @param licence {@code bantam_licence}
  * @param attribution {@code bantam_attribution}
  */
-record BertConfig(
+record EncoderConfig(
     Architecture architecture,
     List<String> architectures,
     List<String> labels,
@@ -36,47 +37,26 @@ record BertConfig(
 
   private static final int MAX_LAYERS = 1000;
   private static final int MAX_LABELS = 100_000;
+
+  /** DistilBERT has no key for it. */
+  private static final double FIXED_EPSILON = 1e-12;
+
+  private static final int MPNET_BUCKETS = 32;
+  private static final int MPNET_FARTHEST = 128;
   private static final String SEQUENCE_HEAD = "ForSequenceClassification";
   private static final String TOKEN_HEAD = "ForTokenClassification";
 
-  /** Reads a configuration; what is wrong goes to the object's problems. */
-  static BertConfig read(JsonObject json) {
-    final boolean bert = modelType(json);
-    final int hidden = json.integer("hidden_size", 1);
-    final int heads = json.integer("num_attention_heads", 1);
-    if (hidden % heads != 0) {
-      json.problem("num_attention_heads", "it must divide hidden_size " + hidden);
-    }
-    final int layers = json.integer("num_hidden_layers", 1);
-    final Architecture.LayerShape shape =
-        new Architecture.LayerShape(heads, json.integer("intermediate_size", 1));
-    final List<Architecture.LayerShape> shapes = new ArrayList<>();
-    // a header may claim any number of layers; the weights decide whether they exist
-    for (int i = 0; i < Math.min(layers, MAX_LAYERS); i++) {
-      shapes.add(shape);
-    }
-    if (layers > MAX_LAYERS) {
-      json.problem("num_hidden_layers", "at most " + MAX_LAYERS + " layers are supported");
-    }
-    final Architecture architecture =
-        new Architecture(
-            "bert",
-            json.integer("vocab_size", 1),
-            json.integer("max_position_embeddings", 1),
-            json.integer("type_vocab_size", 1),
-            hidden,
-            Math.max(1, hidden / heads),
-            shapes,
-            activation(json),
-            Architecture.NormPlacement.POST,
-            Architecture.PositionScheme.LEARNED,
-            json.positive("layer_norm_eps"),
-            json.optionalInteger("pad_token_id", 0).orElse(0),
-            false);
-    if (bert) {
-      refuseVariants(json);
-    }
-    return new BertConfig(
+  /**
+   * Reads a configuration; what is wrong goes to the object's problems.
+   *
+   * @throws dev.bantam.tensor.BantamException (bad input) if the model is of no supported family,
+   *     so that the other keys mean nothing
+   */
+  static EncoderConfig read(JsonObject json) {
+    final EncoderFamily family = family(json);
+    final Architecture architecture = architecture(json, family);
+    refuseVariants(json);
+    return new EncoderConfig(
         architecture,
         json.texts("architectures"),
         labels(json),
@@ -84,15 +64,106 @@ record BertConfig(
         pooling(json),
         json.flag("bantam_normalize"),
         json.optionalInteger("bantam_max_length", 1),
-        signature(json),
+        signature(json, architecture),
         json.text("bantam_licence"),
         json.text("bantam_attribution"));
   }
 
-  private static Signature signature(JsonObject json) {
+  private static EncoderFamily family(JsonObject json) {
+    final Optional<EncoderFamily> family = json.text("model_type").flatMap(EncoderFamily::of);
+    if (family.isEmpty()) {
+      json.problem(
+          "model_type",
+          "supported are " + EncoderFamily.supported() + " (MiniLM, BGE and E5 are \"bert\")");
+      json.throwProblems();
+    }
+    return family.orElseThrow();
+  }
+
+  private static Architecture architecture(JsonObject json, EncoderFamily family) {
+    final EncoderFamily.Keys keys = family.keys;
+    final int hidden = json.integer(keys.hidden(), 1);
+    final int heads = json.integer(keys.heads(), 1);
+    if (hidden % heads != 0) {
+      json.problem(keys.heads(), "it must divide " + keys.hidden() + " " + hidden);
+    }
+    final List<Integer> weights = layerWeights(json, family);
+    final Architecture.LayerShape shape =
+        new Architecture.LayerShape(heads, json.integer(keys.ffn(), 1));
+    final int positions = json.integer("max_position_embeddings", 1);
+    final int pad = json.optionalInteger("pad_token_id", 0).orElse(family.padTokenId);
+    if (family.positionScheme() == Architecture.PositionScheme.LEARNED_AFTER_PADDING
+        && positions < pad + 2) {
+      json.problem(
+          "max_position_embeddings", "positions start behind pad_token_id " + pad + " here");
+    }
+    return new Architecture(
+        family.modelType,
+        json.integer("vocab_size", 1),
+        positions,
+        keys.tokenTypes().isEmpty() ? 0 : json.integer(keys.tokenTypes(), 1),
+        hidden,
+        Math.max(1, hidden / heads),
+        Collections.nCopies(weights.size(), shape),
+        activation(json, keys.activation()),
+        Architecture.NormPlacement.POST,
+        family.positionScheme(),
+        keys.epsilon().isEmpty() ? FIXED_EPSILON : json.positive(keys.epsilon()),
+        pad,
+        false,
+        family.poolerActivation(),
+        embeddings(json, family, hidden),
+        weights,
+        relativeBias(json, family));
+  }
+
+  /** The weights of each layer, if there were as many as the file claims. */
+  private static List<Integer> layerWeights(JsonObject json, EncoderFamily family) {
+    final String key = family.keys.layers();
+    final boolean shared = family == EncoderFamily.ALBERT;
+    final int runs = json.integer(key, 1);
+    final int groups = shared ? json.integer("num_hidden_groups", 1) : runs;
+    final int inner = shared ? json.integer("inner_group_num", 1) : 1;
+    if (groups > runs) {
+      json.problem("num_hidden_groups", "at most " + key + " " + runs + " groups can be used");
+    }
+    // a header may claim any number of layers; the weights decide whether they exist
+    if ((long) runs * inner > MAX_LAYERS) {
+      json.problem(key, "at most " + MAX_LAYERS + " layers are supported");
+      return List.of(0);
+    }
+    return new SharedLayers(runs, Math.min(groups, runs), inner).weights();
+  }
+
+  private static Architecture.Embeddings embeddings(
+      JsonObject json, EncoderFamily family, int hidden) {
+    return switch (family) {
+      case ALBERT -> new Architecture.Embeddings(json.integer("embedding_size", 1), true);
+      case ELECTRA -> {
+        final int width = json.integer("embedding_size", 1);
+        yield new Architecture.Embeddings(width, width != hidden);
+      }
+      case BERT, DISTILBERT, ROBERTA, XLM_ROBERTA, MPNET ->
+          new Architecture.Embeddings(hidden, false);
+    };
+  }
+
+  private static Optional<Architecture.RelativeBias> relativeBias(
+      JsonObject json, EncoderFamily family) {
+    if (family != EncoderFamily.MPNET) {
+      return Optional.empty();
+    }
+    final String key = "relative_attention_num_buckets";
+    if (json.optionalInteger(key, 1).orElse(MPNET_BUCKETS) != MPNET_BUCKETS) {
+      json.problem(key, "supported is " + MPNET_BUCKETS + ", which the library always uses");
+    }
+    return Optional.of(new Architecture.RelativeBias(MPNET_BUCKETS, MPNET_FARTHEST));
+  }
+
+  private static Signature signature(JsonObject json, Architecture architecture) {
     final JsonNode names = json.at("bantam_onnx");
     if (names.isMissingNode() || names.isNull()) {
-      return Signature.STANDARD;
+      return Signature.of(architecture);
     }
     final JsonNode types = names.path("token_type_ids");
     try {
@@ -108,14 +179,6 @@ record BertConfig(
               + " token types, token_type_ids are needed");
       return Signature.STANDARD;
     }
-  }
-
-  private static boolean modelType(JsonObject json) {
-    final boolean bert = json.text("model_type").filter("bert"::equals).isPresent();
-    if (!bert) {
-      json.problem("model_type", "supported is \"bert\" (BERT, MiniLM, BGE, E5)");
-    }
-    return bert;
   }
 
   private static void refuseVariants(JsonObject json) {
@@ -136,8 +199,8 @@ record BertConfig(
     }
   }
 
-  private static Architecture.Activation activation(JsonObject json) {
-    final Optional<String> name = json.text("hidden_act");
+  private static Architecture.Activation activation(JsonObject json, String key) {
+    final Optional<String> name = json.text(key);
     if (name.isPresent()) {
       switch (name.get()) {
         case "gelu":
@@ -150,8 +213,8 @@ record BertConfig(
           break;
       }
     }
-    if (name.isPresent() || !json.has("hidden_act")) {
-      json.problem("hidden_act", "supported are gelu, gelu_new, gelu_pytorch_tanh and relu");
+    if (name.isPresent() || !json.has(key)) {
+      json.problem(key, "supported are gelu, gelu_new, gelu_pytorch_tanh and relu");
     }
     return Architecture.Activation.GELU_ERF;
   }

@@ -6,12 +6,18 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Names and shapes of the weights of a BERT encoder, {@code [out, in]}, as in Hugging Face's base
- * model without a {@code bert.} prefix. The order is that of the forward pass and is the order of
- * {@link Checkpoint#parameters()}.
+ * Names and shapes of the weights of an encoder, {@code [out, in]}: those of Hugging Face's BERT
+ * base model without a {@code bert.} prefix, whatever the family (docs/decisions/0013-encoders.md).
+ * The order is that of the forward pass and is the order of {@link Checkpoint#parameters()}.
  */
-public final class BertParameters {
-  private BertParameters() {}
+public final class EncoderParameters {
+  /** Leads from the embeddings' width to the hidden size, where they differ. */
+  public static final String PROJECTION = "embeddings.projection";
+
+  /** Bias on the attention scores by distance, [buckets, heads]. */
+  public static final String RELATIVE_BIAS = "encoder.relative_attention_bias.weight";
+
+  private EncoderParameters() {}
 
   /**
    * Every parameter of an encoder and its head.
@@ -21,12 +27,24 @@ public final class BertParameters {
   public static Map<String, long[]> shapes(Architecture a, Optional<Head> head) {
     final Map<String, long[]> shapes = new LinkedHashMap<>();
     final long d = a.hiddenSize();
-    shapes.put("embeddings.word_embeddings.weight", new long[] {a.vocabularySize(), d});
-    shapes.put("embeddings.position_embeddings.weight", new long[] {a.positions(), d});
-    shapes.put("embeddings.token_type_embeddings.weight", new long[] {a.tokenTypes(), d});
-    norm(shapes, "embeddings.LayerNorm", d);
-    for (int i = 0; i < a.layers().size(); i++) {
-      layer(shapes, "encoder.layer." + i + ".", a.layers().get(i), a);
+    final long e = a.embeddings().width();
+    shapes.put("embeddings.word_embeddings.weight", new long[] {a.vocabularySize(), e});
+    shapes.put("embeddings.position_embeddings.weight", new long[] {a.positions(), e});
+    if (a.tokenTypes() > 0) {
+      shapes.put("embeddings.token_type_embeddings.weight", new long[] {a.tokenTypes(), e});
+    }
+    norm(shapes, "embeddings.LayerNorm", e);
+    if (a.embeddings().projected()) {
+      linear(shapes, PROJECTION, d, e);
+    }
+    a.relativeBias()
+        .ifPresent(
+            bias -> {
+              final int heads = a.layers().get(0).heads();
+              shapes.put(RELATIVE_BIAS, new long[] {bias.buckets(), heads});
+            });
+    for (int n = 0; n < a.storedLayers(); n++) {
+      layer(shapes, "encoder.layer." + n + ".", a.layers().get(a.layerWeights().indexOf(n)), a);
     }
     if (a.pooler()) {
       linear(shapes, "pooler.dense", d, d);
@@ -57,20 +75,5 @@ public final class BertParameters {
   private static void norm(Map<String, long[]> shapes, String name, long width) {
     shapes.put(name + ".weight", new long[] {width});
     shapes.put(name + ".bias", new long[] {width});
-  }
-
-  /**
-   * The base-model name of a stored tensor: no {@code bert.} prefix, {@code gamma} and {@code beta}
-   * of old files as {@code weight} and {@code bias}.
-   */
-  static String baseName(String stored) {
-    final String name = stored.startsWith("bert.") ? stored.substring("bert.".length()) : stored;
-    if (name.endsWith("LayerNorm.gamma")) {
-      return name.substring(0, name.length() - "gamma".length()) + "weight";
-    }
-    if (name.endsWith("LayerNorm.beta")) {
-      return name.substring(0, name.length() - "beta".length()) + "bias";
-    }
-    return name;
   }
 }

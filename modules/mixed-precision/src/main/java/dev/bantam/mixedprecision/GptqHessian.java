@@ -1,0 +1,122 @@
+package dev.bantam.mixedprecision;
+
+import dev.bantam.compression.Cholesky;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.stream.IntStream;
+
+/**
+ * What GPTQ (Frantar et al. 2023) needs of a layer's H: the order in which columns are treated, and
+ * U, upper triangular, with {@code H^-1 = U^T U} in that order.
+ *
+ * <p>A column whose diagonal element is 0 is dead: its input is always zero. It counts with 1, and
+ * its weights become zero. Then {@code dampening * mean(diag H)} is added to the diagonal.
+ *
+ * <p>U is the inverse of the upper triangular R with {@code H = R R^T}, which is found from the
+ * last row upwards; H itself is never inverted.
+ */
+final class GptqHessian {
+  private final int n;
+  private final int[] order;
+  private final boolean[] dead;
+  private final double[] upper;
+
+  private GptqHessian(int n, int[] order, boolean[] dead, double[] upper) {
+    this.n = n;
+    this.order = order;
+    this.dead = dead;
+    this.upper = upper;
+  }
+
+  /** Bytes on the heap while it is made, beside the moments. */
+  static long heapBytes(long n) {
+    return 2 * n * n * Double.BYTES;
+  }
+
+  /**
+   * Factors H.
+   *
+   * @param dampening share of the mean diagonal element, above 0
+   * @param byDiagonal whether the columns of largest diagonal elements come first (act-order);
+   *     equal ones stay in order
+   * @throws ArithmeticException if H is not positive definite for all the dampening
+   */
+  static GptqHessian of(SecondMoments moments, double dampening, boolean byDiagonal) {
+    final int n = moments.size();
+    final boolean[] dead = new boolean[n];
+    final double[] diagonal = new double[n];
+    double sum = 0;
+    for (int j = 0; j < n; j++) {
+      dead[j] = moments.at(j, j) == 0;
+      diagonal[j] = dead[j] ? 1 : moments.at(j, j);
+      sum += diagonal[j];
+    }
+    final double damp = dampening * sum / n;
+    final int[] order = order(diagonal, byDiagonal);
+    // the last treated column first, so that the factor comes out upper triangular
+    final double[] a = new double[n * n];
+    for (int i = 0; i < n; i++) {
+      final int p = order[n - 1 - i];
+      a[i * n + i] = diagonal[p] + damp;
+      for (int j = i + 1; j < n; j++) {
+        a[i * n + j] = moments.at(p, order[n - 1 - j]);
+      }
+    }
+    if (!Cholesky.factor(a, n)) {
+      throw new ArithmeticException("not positive definite");
+    }
+    final double[] inverse = new double[n * n];
+    Cholesky.invert(a, n, inverse);
+    return new GptqHessian(n, order, dead, turned(inverse, n, a));
+  }
+
+  private static int[] order(double[] diagonal, boolean byDiagonal) {
+    final IntStream columns = IntStream.range(0, diagonal.length);
+    return byDiagonal
+        ? columns
+            .boxed()
+            .sorted(Comparator.comparingDouble((Integer j) -> -diagonal[j]))
+            .mapToInt(j -> j)
+            .toArray()
+        : columns.toArray();
+  }
+
+  /** {@code U[i,j] = V[n-1-j, n-1-i]}. */
+  private static double[] turned(double[] v, int n, double[] u) {
+    Arrays.fill(u, 0);
+    for (int i = 0; i < n; i++) {
+      for (int j = i; j < n; j++) {
+        u[i * n + j] = v[(n - 1 - j) * n + n - 1 - i];
+      }
+    }
+    return u;
+  }
+
+  /** Columns of the layer. */
+  int size() {
+    return n;
+  }
+
+  /** The column that is treated as number {@code j}. */
+  int column(int j) {
+    return order[j];
+  }
+
+  /** Whether a column's input is always zero. */
+  boolean isDead(int column) {
+    return dead[column];
+  }
+
+  /** Element (i, j) of U, in the order of treatment. */
+  double upper(int i, int j) {
+    return upper[i * n + j];
+  }
+
+  /** {@code w[k] -= error * U[j, k]} for k in [from, to). */
+  void spread(int j, double error, double[] w, int from, int to) {
+    final int row = j * n;
+    for (int k = from; k < to; k++) {
+      w[k] -= error * upper[row + k];
+    }
+  }
+}
