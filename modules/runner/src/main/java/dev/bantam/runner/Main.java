@@ -24,6 +24,7 @@ import picocli.CommandLine.ParameterException;
       InspectCommand.class,
       FinetuneCommand.class,
       CompressCommand.class,
+      SensitivityCommand.class,
       MergeCommand.class,
       EvaluateCommand.class,
       ExportCommand.class,
