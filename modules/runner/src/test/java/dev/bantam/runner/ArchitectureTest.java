@@ -59,6 +59,7 @@ class ArchitectureTest {
           "pruning",
           "mixedprecision",
           "binarization",
+          "outliersuppression",
           "deltamerging",
           "export",
           "report",
