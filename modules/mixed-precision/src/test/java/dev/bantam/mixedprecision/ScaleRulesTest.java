@@ -313,7 +313,8 @@ class ScaleRulesTest {
               bits, OptionalInt.of(group), scheme, WeightFormat.Range.MSE, ScaleType.FLOAT16);
       final double least = error(w, group, GroupFit.of(format));
       final double quick = error(w, group, GroupFit.quick(format));
-      assertTrue(quick <= (bits == 8 ? 1.05 : 1.02) * least, scheme + ": " + quick + " for " + least);
+      assertTrue(
+          quick <= (bits == 8 ? 1.05 : 1.02) * least, scheme + ": " + quick + " for " + least);
     }
   }
 

@@ -59,7 +59,7 @@ class BitProductTest {
           for (int o = 8; o < outputs; o++) {
             long expected = 0;
             for (int c = 0; c < k; c++) {
-              expected += (long) x[r * k + c] * w[o * k + c];
+              expected += ((long) x[r * k + c]) * w[o * k + c];
             }
             assertEquals(
                 expected,
