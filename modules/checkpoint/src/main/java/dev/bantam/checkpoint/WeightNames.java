@@ -4,6 +4,7 @@ import dev.bantam.checkpoint.EncoderFamily.HeadStyle;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -184,6 +185,43 @@ public final class WeightNames {
       case ALBERT ->
           "encoder.albert_layer_groups." + n / inner + ".albert_layers." + n % inner + "." + inside;
       case BERT, ROBERTA, XLM_ROBERTA, ELECTRA, MPNET -> layer(n, inside);
+    };
+  }
+
+  /** What the head for masked tokens calls a stored tensor; empty for those of other parts. */
+  Optional<String> maskedLanguage(String name) {
+    final String plain = plain(name);
+    final String inner =
+        switch (family) {
+          case BERT -> "cls.predictions.";
+          case ROBERTA, XLM_ROBERTA, MPNET -> "lm_head.";
+          case ELECTRA -> "generator_";
+          case ALBERT -> "predictions.";
+          case DISTILBERT -> "vocab_";
+        };
+    if (!plain.startsWith(inner)) {
+      return Optional.empty();
+    }
+    final String rest = plain.substring(inner.length());
+    final int dot = rest.lastIndexOf('.');
+    final String end = dot < 0 ? "" : rest.substring(dot);
+    return switch (dot < 0 ? rest : rest.substring(0, dot)) {
+      case "transform.dense", "dense", "transform", "predictions.dense" ->
+          Optional.of(MaskedLanguageHead.DENSE + end);
+      case "transform.LayerNorm", "layer_norm", "LayerNorm", "predictions.LayerNorm" ->
+          Optional.of(MaskedLanguageHead.NORM + end);
+      case "bias" -> Optional.of(MaskedLanguageHead.BIAS);
+      case "lm_head", "projector" ->
+          end.equals(".bias") ? Optional.of(MaskedLanguageHead.BIAS) : Optional.empty();
+      default -> Optional.empty(); // tied decoders
+    };
+  }
+
+  /** The activation of that head: the encoder's, or the one that the family's class has fixed. */
+  Architecture.Activation maskedActivation(Architecture architecture) {
+    return switch (family) {
+      case BERT, DISTILBERT, ALBERT -> architecture.activation();
+      case ROBERTA, XLM_ROBERTA, ELECTRA, MPNET -> Architecture.Activation.GELU_ERF;
     };
   }
 

@@ -37,8 +37,8 @@ public interface Settings {
   double number(String key, double min, double max, Double fallback);
 
   /**
-   * A number in [min, max], or {@code word} for "no number": then empty. A source that knows numbers
-   * alone has no word.
+   * A number in [min, max], or {@code word} for "no number": then empty. A source that knows
+   * numbers alone has no word.
    *
    * @param fallback a number
    */

@@ -60,9 +60,7 @@ public final class ModelFolder {
     final boolean dense =
         weights.operations().isEmpty()
             && weights.tensors().values().stream().allMatch(DenseTensor.class::isInstance);
-    return dense
-        ? renamed(weights, name -> HuggingFaceFiles.storedName(like, name))
-        : weights;
+    return dense ? renamed(weights, name -> HuggingFaceFiles.storedName(like, name)) : weights;
   }
 
   private static CompressedModel renamed(CompressedModel weights, UnaryOperator<String> name) {

@@ -34,7 +34,8 @@ public interface Model<B> {
 
   /**
    * The rows that the named matrices multiply with in the forward of a batch without dropout, for
-   * second moments and reconstruction: {@code Y = X W^T}, all X of one batch.
+   * second moments and reconstruction: {@code Y = X W^T}, all X of one batch. Of a matrix that
+   * several layers share, the rows of all of them, one after the other.
    *
    * @param weights names of matrices of linear layers
    * @param sink gets each X once, in the order of {@code weights}

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Encoding;
 import dev.bantam.checkpoint.Head;
+import dev.bantam.checkpoint.MaskedLanguageHead;
+import dev.bantam.checkpoint.Models;
 import dev.bantam.checkpoint.Pooling;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Workers;
@@ -240,6 +242,34 @@ class EncoderGoldenTest {
             Model.Regularization.NONE,
             (parameter, gradient) -> {});
     golden.check(head + ".loss", golden.numbers(head + ".loss"), new float[] {(float) loss}, head);
+  }
+
+  static Stream<String> wordsBehindMaskedTokens() {
+    return GoldenCases.all("encoders", c -> c.hasModel("mlm"));
+  }
+
+  /** Logits of every word of the vocabulary for every visible token. */
+  @ParameterizedTest
+  @MethodSource
+  void wordsBehindMaskedTokens(String name) {
+    final GoldenCase golden = new GoldenCase(name);
+    final Checkpoint checkpoint = golden.checkpoint("mlm");
+    final String folder = golden.folder.resolve("mlm").toString();
+    final MaskedLanguageHead head =
+        Models.maskedLanguageHead(folder, checkpoint, Models.Options.DEFAULT).orElseThrow();
+    final EncoderModel encoder =
+        GoldenCase.model(checkpoint, Optional.empty(), Pooling.MEAN, WORKERS);
+    final Batch batch = golden.packed(checkpoint.architecture());
+    final int[] all = IntStream.range(0, batch.tokens()).toArray();
+    golden.check(
+        "mlm.logits",
+        golden.numbers("mlm.logits"),
+        new MaskedLanguageModel(encoder, head, WORKERS).logits(batch, all),
+        name);
+    final String other = golden.folder.resolve("seqcls").toString();
+    assertTrue(
+        Models.maskedLanguageHead(other, golden.checkpoint("seqcls"), Models.Options.DEFAULT)
+            .isEmpty());
   }
 
   static Stream<String> storageVariants() {

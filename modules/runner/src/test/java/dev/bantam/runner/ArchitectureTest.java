@@ -58,6 +58,7 @@ class ArchitectureTest {
           "compression",
           "pruning",
           "mixedprecision",
+          "binarization",
           "outliersuppression",
           "deltamerging",
           "export",

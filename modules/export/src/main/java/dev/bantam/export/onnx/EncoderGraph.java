@@ -67,8 +67,7 @@ final class EncoderGraph {
     final boolean typed = architecture.tokenTypes() > 0;
     final String types = typed ? tokenTypes() : "";
     final String positions = positions();
-    final String sum =
-        typed ? graph.node("Add", "/embeddings/Add", List.of(words, types)) : words;
+    final String sum = typed ? graph.node("Add", "/embeddings/Add", List.of(words, types)) : words;
     final String all = graph.node("Add", "/embeddings/Add_1", List.of(sum, positions));
     final int width = architecture.embeddings().width();
     graph.shaped(all, "batch", "sequence", width); // lets residuals be fused
@@ -137,8 +136,7 @@ final class EncoderGraph {
     final int heads = table.length / bias.buckets();
     final float[] byDistance = new float[(2 * farthest + 1) * heads];
     for (int r = -farthest; r <= farthest; r++) {
-      System.arraycopy(
-          table, bias.bucket(r) * heads, byDistance, (r + farthest) * heads, heads);
+      System.arraycopy(table, bias.bucket(r) * heads, byDistance, (r + farthest) * heads, heads);
     }
     final float[] places = new float[architecture.positions()];
     for (int i = 0; i < places.length; i++) {
@@ -153,8 +151,7 @@ final class EncoderGraph {
             List.of(
                 graph.floats("constant.places", places, places.length), start, length(), start));
     final String query =
-        graph.node(
-            "Unsqueeze", path + "Unsqueeze", List.of(key, graph.longs("constant.last", -1)));
+        graph.node("Unsqueeze", path + "Unsqueeze", List.of(key, graph.longs("constant.last", -1)));
     final String distance = graph.node("Sub", path + "Sub", List.of(key, query));
     final String near =
         graph.node(
@@ -183,10 +180,7 @@ final class EncoderGraph {
                     heads),
                 cast(row, path + "Cast", OnnxTypes.INT64)));
     return graph.node(
-        "Transpose",
-        path + "Transpose",
-        List.of(rows),
-        GraphBuilder.integers("perm", 2, 0, 1));
+        "Transpose", path + "Transpose", List.of(rows), GraphBuilder.integers("perm", 2, 0, 1));
   }
 
   /** 0 where a token is visible and the lowest float where it is padding, [B, 1, 1, T]. */

@@ -77,7 +77,9 @@ final class OnnxCard {
               switch (model.pooling()) {
                 case MEAN -> "their mean over the tokens where the mask is 1";
                 case CLS -> "that of the first token";
-                case POOLER -> "that of the first token through `pooler.dense` and tanh";
+                case POOLER ->
+                    "that of the first token through `pooler.dense` and "
+                        + model.architecture().poolerActivation().name().toLowerCase(Locale.ROOT);
               },
               model.normalize() ? ", scaled to length 1" : "");
       case SENTENCE ->
