@@ -19,6 +19,7 @@ import picocli.CommandLine.ParameterException;
       TrainCommand.class,
       OnnxCommand.class,
       FisherCommand.class,
+      PopcountCommand.class,
       MergeCommand.class
     })
 public final class Main implements Callable<Integer> {
@@ -27,7 +28,7 @@ public final class Main implements Callable<Integer> {
   @Override
   public Integer call() {
     throw new ParameterException(
-        spec.commandLine(), "Name a benchmark: encoder, train, onnx, fisher or merge.");
+        spec.commandLine(), "Name a benchmark: encoder, train, onnx, fisher, popcount or merge.");
   }
 
   /** Runs one benchmark and ends the process with its exit code. */

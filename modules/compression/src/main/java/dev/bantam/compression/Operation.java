@@ -12,7 +12,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * model is opened, so that a file is evaluated as it is used.
  *
  * <p>A place is the name of a {@link dev.bantam.model.Site} (transforms), of a matrix (operators),
- * or {@code layer.<i>.attention} (attention strategies), and has one operation at most.
+ * {@code layer.<i>.attention} (attention strategies) or {@code layer.<i>.ffn} (FFN activations),
+ * and has one operation at most.
  */
 public interface Operation {
   /** Name of the kind in files, lower case with hyphens; its {@link OperationFormat} decodes it. */

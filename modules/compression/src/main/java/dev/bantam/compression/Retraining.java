@@ -1,10 +1,13 @@
 package dev.bantam.compression;
 
 import dev.bantam.checkpoint.Progress;
+import dev.bantam.data.LabelledBatch;
 import dev.bantam.data.TokenizedExample;
 import dev.bantam.model.EncoderModel;
+import dev.bantam.model.LossTerm;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import dev.bantam.training.Distillation;
 import dev.bantam.training.Evaluator;
 import dev.bantam.training.FineTuner;
 import dev.bantam.training.FineTuner.Epoch;
@@ -15,6 +18,8 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiFunction;
+import java.util.function.Function;
 
 /**
  * Training that belongs to a step, the {@code train:} of a recipe: of the compressed model, by
@@ -143,6 +148,24 @@ public record Retraining(
    */
   public List<Epoch> run(
       CompressionState state, Collection<String> own, long seed, Intervention intervention) {
+    return run(state, own, seed, intervention, this::distillation, batch -> List.of());
+  }
+
+  /**
+   * As the other form, with lessons of the method's own.
+   *
+   * @param distillation makes the distillation of outputs, given the training examples, after all
+   *     that can be refused was; empty to learn from labels
+   * @param terms makes further terms of the loss for a batch; depends on the batch alone
+   */
+  public List<Epoch> run(
+      CompressionState state,
+      Collection<String> own,
+      long seed,
+      Intervention intervention,
+      BiFunction<StepResources, List<TokenizedExample>, Optional<? extends Distillation>>
+          distillation,
+      Function<LabelledBatch, List<LossTerm>> terms) {
     final StepResources resources = state.resources();
     for (String name : state.weights().keySet()) {
       if (state.form(name).isPresent() && !own.contains(name) && !freezes(name)) {
@@ -165,8 +188,8 @@ public record Retraining(
         .run(
             train,
             resources.tune(),
-            distillation(resources, train),
-            batch -> List.of(),
+            distillation.apply(resources, train),
+            terms,
             intervention,
             resources.resume());
   }

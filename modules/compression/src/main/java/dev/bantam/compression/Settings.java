@@ -2,6 +2,7 @@ package dev.bantam.compression;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 
 /**
@@ -34,6 +35,17 @@ public interface Settings {
 
   /** A number in [min, max]; NaN is refused. */
   double number(String key, double min, double max, Double fallback);
+
+  /**
+   * A number in [min, max], or {@code word} for "no number": then empty. A source that knows
+   * numbers alone has no word.
+   *
+   * @param fallback a number
+   */
+  default OptionalDouble numberOr(
+      String word, String key, double min, double max, double fallback) {
+    return OptionalDouble.of(number(key, min, max, fallback));
+  }
 
   boolean flag(String key, boolean fallback);
 

@@ -40,7 +40,7 @@ public record TensorSelector(List<String> targets, List<String> skip) {
   }
 
   /** Reads patterns of names; those that are none are problems. */
-  static List<String> patterns(Settings settings, String key, List<String> fallback) {
+  public static List<String> patterns(Settings settings, String key, List<String> fallback) {
     final List<String> patterns = settings.texts(key, fallback);
     for (String pattern : patterns) {
       try {

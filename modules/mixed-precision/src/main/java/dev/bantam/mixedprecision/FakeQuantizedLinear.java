@@ -95,7 +95,7 @@ final class FakeQuantizedLinear implements LinearOperator, AutoCloseable {
   void fit(int from, int to) {
     if (own.isEmpty()) {
       final int size = size();
-      final GroupFit fit = GroupFit.of(format);
+      final GroupFit fit = GroupFit.quick(format);
       final float[] w = new float[size];
       for (int g = from; g < to; g++) {
         weight.read(g * size, w, 0, size);

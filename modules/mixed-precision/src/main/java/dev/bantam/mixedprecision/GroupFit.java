@@ -17,7 +17,24 @@ interface GroupFit {
 
   /** By the rules of a format: scheme, range, and the type of the stored scales. */
   static GroupFit of(WeightFormat format) {
-    final ClipSearch search = new ClipSearch();
+    return of(format, new Search(new ClipSearch(), ClipSearch.COARSE, ClipSearch.FINE));
+  }
+
+  /** The same with a quick search for ranges, for levels that are found many times. */
+  static GroupFit quick(WeightFormat format) {
+    return of(
+        format, new Search(ClipSearch.quick(), ClipSearch.QUICK_COARSE, ClipSearch.QUICK_FINE));
+  }
+
+  /**
+   * A search for ranges.
+   *
+   * @param coarse its coarse candidates
+   * @param fine its fine ones
+   */
+  record Search(ClipSearch clips, int coarse, int fine) {}
+
+  private static GroupFit of(WeightFormat format, Search search) {
     return switch (format.scheme()) {
       case SYMMETRIC -> (w, from, n) -> symmetric(w, from, n, format, search);
       case AFFINE -> (w, from, n) -> affine(w, from, n, format, search);
@@ -26,7 +43,7 @@ interface GroupFit {
   }
 
   private static GroupGrid symmetric(
-      float[] w, int from, int n, WeightFormat format, ClipSearch search) {
+      float[] w, int from, int n, WeightFormat format, Search search) {
     final int bits = format.bits();
     final float peak =
         format.range() == Range.PERCENTILE
@@ -36,20 +53,22 @@ interface GroupFit {
     final float scale =
         format.range().searches()
             ? ScaleRules.half(
-                peak * search.symmetric(w, from, n, bits, type, ClipSearch.COARSE, ClipSearch.FINE),
+                peak
+                    * search
+                        .clips()
+                        .symmetric(w, from, n, bits, type, search.coarse(), search.fine()),
                 bits,
                 type)
             : ScaleRules.restricted(peak, bits, type);
     return GroupGrid.around(scale, 0, bits);
   }
 
-  private static GroupGrid affine(
-      float[] w, int from, int n, WeightFormat format, ClipSearch search) {
+  private static GroupGrid affine(float[] w, int from, int n, WeightFormat format, Search search) {
     final int bits = format.bits();
     final ScaleType type = format.scaleType();
     final float share =
         format.range().searches()
-            ? search.affine(w, from, n, bits, type, ClipSearch.COARSE, ClipSearch.FINE)
+            ? search.clips().affine(w, from, n, bits, type, search.coarse(), search.fine())
             : 1f;
     final boolean percentile = format.range() == Range.PERCENTILE;
     final float lowest =

@@ -181,9 +181,11 @@ record MixedPrecision(
         events(predicted, entries, state, before));
   }
 
+  /** The prediction is for nearest codes, and for nothing that is trained or compensated. */
   private boolean predictsLoss() {
-    return choice.sensitivity().usesHessianTrace()
-        || choice.sensitivity() == Sensitivity.FISHER_TRACE;
+    return rounding instanceof Rounding.Nearest
+        && (choice.sensitivity().usesHessianTrace()
+            || choice.sensitivity() == Sensitivity.FISHER_TRACE);
   }
 
   /** What is measured serves every choice on the same weights. */

@@ -130,8 +130,11 @@ public record WeightFormat(
 
   /** Reads all but {@code bits}, whose default range is that of a width. */
   static WeightFormat readBeside(Settings settings, int bits) {
-    final OptionalInt groupSize = settings.integerOr("row", "group-size", 1, Integer.MAX_VALUE);
     final OptionalInt buckets = readBuckets(settings);
+    final OptionalInt groupSize =
+        buckets.isPresent()
+            ? OptionalInt.empty()
+            : settings.integerOr("row", "group-size", 1, Integer.MAX_VALUE);
     final WeightFormat defaults = of(bits, groupSize);
     final Scheme scheme = settings.choice("scheme", Scheme.class, defaults.scheme);
     final Range only = Range.of(scheme, bits);
@@ -142,7 +145,7 @@ public record WeightFormat(
     }
     return new WeightFormat(
         bits,
-        buckets.isPresent() ? OptionalInt.empty() : groupSize,
+        groupSize,
         buckets,
         scheme,
         scheme == Scheme.OFFSET && range == Range.MSE ? only : range,

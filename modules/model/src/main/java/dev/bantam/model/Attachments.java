@@ -1,5 +1,6 @@
 package dev.bantam.model;
 
+import dev.bantam.checkpoint.Architecture.Activation;
 import dev.bantam.model.Site.Kind;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,6 +20,7 @@ final class Attachments {
   private final SortedMap<Site, ActivationTransform> transforms = new TreeMap<>(FORWARD_ORDER);
   private final SortedMap<Site, List<ActivationObserver>> observers = new TreeMap<>(FORWARD_ORDER);
   private final AttentionStrategy[] attention;
+  private final Activation[] activation;
 
   static final Comparator<Site> FORWARD_ORDER =
       Comparator.comparingInt(Attachments::depth).thenComparing(Site::kind);
@@ -30,10 +32,15 @@ final class Attachments {
   Attachments(int layers) {
     attention = new AttentionStrategy[layers];
     Arrays.fill(attention, SoftmaxAttention.INSTANCE);
+    activation = new Activation[layers];
   }
 
   static String attentionName(int layer) {
     return "layer." + layer + ".attention";
+  }
+
+  static String ffnName(int layer) {
+    return "layer." + layer + ".ffn";
   }
 
   LinearOperator operator(String name) {
@@ -72,6 +79,15 @@ final class Attachments {
     attention[layer] = strategy;
   }
 
+  /** The FFN activation that a layer has in place of the architecture's, or null. */
+  Activation activation(int layer) {
+    return activation[layer];
+  }
+
+  void activation(int layer, Activation other) {
+    activation[layer] = other;
+  }
+
   ActivationTransform transform(Site site) {
     return transforms.get(site);
   }
@@ -84,13 +100,16 @@ final class Attachments {
     return Collections.unmodifiableSortedMap(observers);
   }
 
-  /** Names of whatever carries an operator, a transform or an attention variant. */
+  /** Names of whatever carries an operator, a transform, an attention or FFN variant. */
   List<String> owners() {
     final List<String> owners = new ArrayList<>(operators.keySet());
     transforms.keySet().forEach(site -> owners.add(site.toString()));
     for (int i = 0; i < attention.length; i++) {
       if (attention[i] != SoftmaxAttention.INSTANCE) {
         owners.add(attentionName(i));
+      }
+      if (activation[i] != null) {
+        owners.add(ffnName(i));
       }
     }
     return owners;
@@ -100,6 +119,7 @@ final class Attachments {
     operators.clear();
     transforms.clear();
     Arrays.fill(attention, SoftmaxAttention.INSTANCE);
+    Arrays.fill(activation, null);
   }
 
   boolean none() {

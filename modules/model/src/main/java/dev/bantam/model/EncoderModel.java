@@ -1,6 +1,7 @@
 package dev.bantam.model;
 
 import dev.bantam.checkpoint.Architecture;
+import dev.bantam.checkpoint.Architecture.Activation;
 import dev.bantam.checkpoint.Head;
 import dev.bantam.checkpoint.Pooling;
 import dev.bantam.tensor.Floats;
@@ -230,7 +231,18 @@ public final class EncoderModel implements Model<Batch>, AutoCloseable {
     change(site, () -> attachments.detach(sites.named(site)));
   }
 
-  /** Takes off all operators, transforms and attention variants; observers stay. */
+  /** The activation between the two FFN matrices of a layer. */
+  public Activation activation(int layer) {
+    final Activation own = attachments.activation(layer);
+    return own == null ? architecture.activation() : own;
+  }
+
+  /** Gives a layer an FFN activation in place of the architecture's. */
+  public void setActivation(int layer, Activation activation) {
+    change(Attachments.ffnName(layer), () -> attachments.activation(layer, activation));
+  }
+
+  /** Takes off all operators, transforms, attention and FFN variants; observers stay. */
   public void detachAll() {
     final List<String> owners = attachments.owners();
     if (!owners.isEmpty()) {

@@ -238,7 +238,7 @@ final class EncoderPass {
               weights(i).refresh(),
               buffers,
               input,
-              shape,
+              shape.with(attachments.activation(i)),
               attachments.attention(i),
               spare);
       stages.addAll(layer.stages());
@@ -460,7 +460,7 @@ final class EncoderPass {
               memory.layer(i),
               buffers,
               inputOf(i),
-              shape,
+              shape.with(attachments.activation(i)),
               attachments.attention(i),
               gradients,
               spare)

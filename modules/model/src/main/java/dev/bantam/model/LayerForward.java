@@ -54,7 +54,7 @@ final class LayerForward {
   }
 
   /**
-   * What every layer of an encoder shares.
+   * What every layer of an encoder shares, but for an activation of its own.
    *
    * @param relative bias on the scores, or null
    */
@@ -64,6 +64,13 @@ final class LayerForward {
       Kernels.Activation activation,
       double eps,
       RelativePositions relative) {
+    /** The same with another activation; null for this one. */
+    EncoderShape with(Activation other) {
+      return other == null
+          ? this
+          : new EncoderShape(hiddenSize, headSize, kernel(other), eps, relative);
+    }
+
     static Kernels.Activation kernel(Activation activation) {
       return switch (activation) {
         case GELU_ERF -> Kernels.Activation.GELU_ERF;

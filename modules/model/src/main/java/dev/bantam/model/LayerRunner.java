@@ -89,7 +89,14 @@ final class LayerRunner {
       buffers = new LayerBuffers(tokens, heads * shape.headSize(), shape.hiddenSize(), f, 0, false);
     }
     return new LayerForward(
-        pass, layer, weights, buffers, input, shape, attachments.attention(layer), spare);
+        pass,
+        layer,
+        weights,
+        buffers,
+        input,
+        shape.with(attachments.activation(layer)),
+        attachments.attention(layer),
+        spare);
   }
 
   private LayerWeights weights(int layer, Map<String, INDArray> replaced) {

@@ -105,6 +105,12 @@ public interface LinearOperator {
   }
 
   /**
+   * Called once before the calls of {@link #prepare} for a pass, on one thread: for sums over the
+   * whole weight that its rows need.
+   */
+  default void measure() {}
+
+  /**
    * Makes rows {@code from..to} of whatever the products use (a masked, rounded or packed copy of
    * the weight) from the current parameters. Called for all rows before each pass, or once for many
    * passes of a {@linkplain Model#freeze() frozen} model; calls on disjoint rows may run at the
@@ -118,6 +124,8 @@ public interface LinearOperator {
   static void prepareAll(
       Collection<? extends LinearOperator> operators, boolean backward, Workers workers) {
     record Rows(LinearOperator operator, int from, int to) {}
+    final List<LinearOperator> all = List.copyOf(operators);
+    workers.run(all.size(), (i, worker) -> all.get(i).measure());
     final List<Rows> pieces = new ArrayList<>();
     for (LinearOperator operator : operators) {
       for (int from = 0; operator.prepares() && from < operator.outputs(); from += PREPARED_ROWS) {

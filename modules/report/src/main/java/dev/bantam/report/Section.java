@@ -17,6 +17,10 @@ import java.util.TreeSet;
  * @param rows in the same order
  */
 record Section(List<VariantGroup> groups, List<SummaryRow> rows) {
+  private static final String ORDER_OF_MATRICES =
+      ", first replicate of each; from the left: query, key, value, attention output, feed-forward up,"
+          + " down";
+
   Section {
     groups = List.copyOf(groups);
     rows = List.copyOf(rows);
@@ -122,26 +126,41 @@ record Section(List<VariantGroup> groups, List<SummaryRow> rows) {
       }
     }
     charts.add(bytes());
-    layers().ifPresent(charts::add);
+    for (MatrixChart.Quantity quantity : MatrixChart.Quantity.values()) {
+      matrices(quantity).ifPresent(charts::add);
+    }
+    charts.addAll(sensitivities());
     return charts;
   }
 
-  private Optional<ChartSpec> layers() {
-    final List<LayerSparsityChart.Row> pruned = new ArrayList<>();
+  private Optional<ChartSpec> matrices(MatrixChart.Quantity quantity) {
+    final List<MatrixChart.Row> shown = new ArrayList<>();
     for (int i = 0; i < rows.size(); i++) {
-      LayerSparsityChart.Row.of(name(rows.get(i)), groups.get(i)).ifPresent(pruned::add);
+      MatrixChart.Row.of(quantity, name(rows.get(i)), groups.get(i)).ifPresent(shown::add);
     }
-    if (pruned.isEmpty()) {
+    if (shown.isEmpty()) {
       return Optional.empty();
     }
     return Optional.of(
-        new LayerSparsityChart(
-            pruned,
-            model()
-                + " on "
-                + task()
-                + ", first replicate of each; from the left: query, key, value, attention output,"
-                + " feed-forward up, down"));
+        new MatrixChart(quantity, shown, model() + " on " + task() + ORDER_OF_MATRICES));
+  }
+
+  /** One for each different measurement: variants may share theirs. */
+  private List<ChartSpec> sensitivities() {
+    final List<ChartSpec> charts = new ArrayList<>();
+    final Set<List<Double>> seen = new LinkedHashSet<>();
+    for (int i = 0; i < rows.size(); i++) {
+      final List<SensitivityChart.Bar> bars = SensitivityChart.bars(groups.get(i));
+      if (!bars.isEmpty() && seen.add(bars.stream().map(SensitivityChart.Bar::value).toList())) {
+        charts.add(
+            new SensitivityChart(
+                charts.size() + 1,
+                name(rows.get(i)),
+                bars,
+                model() + " on " + task() + ORDER_OF_MATRICES + "; whiskers: one standard error"));
+      }
+    }
+    return charts;
   }
 
   private BytesChart bytes() {

@@ -205,4 +205,79 @@ class StepReportTest {
                     List.of(tensor("embeddings.word_embeddings.weight", 0.5)))));
     assertTrue(section.charts().stream().noneMatch(c -> c.name().equals("sparsity-by-layer")));
   }
+
+  private static TensorRecord measured(String name, int bits, double value, double error) {
+    return new TensorRecord(
+        name,
+        "codes",
+        0,
+        10,
+        0.1,
+        OptionalInt.of(bits),
+        OptionalDouble.empty(),
+        OptionalDouble.of(value),
+        OptionalDouble.of(error));
+  }
+
+  /** One chart of widths for all variants that have several, one of each measurement. */
+  @Test
+  void widthsAndSensitivities() throws Exception {
+    final String down = "encoder.layer.1.output.dense.weight";
+    final List<TensorRecord> hessian =
+        List.of(measured(QUERY, 2, -0.5, 0.25), measured(down, 3, 4e-3, 1e-3));
+    final List<TensorRecord> swapped =
+        List.of(measured(QUERY, 3, -0.5, 0.25), measured(down, 2, 4e-3, 1e-3));
+    final List<TensorRecord> fisher = List.of(measured(QUERY, 3, 7, 1), measured(down, 2, 6, 1));
+    final Section section =
+        section(
+            cell("mp-2-3-hessian", 1, step("quantize", "mp-2-3-hessian", hessian)),
+            cell("mp-2-3-complement", 1, step("quantize", "mp-2-3-complement", swapped)),
+            cell("mp-2-3-fisher", 1, step("quantize", "mp-2-3-fisher", fisher)),
+            cell(
+                "rtn-int4",
+                1,
+                step(
+                    "quantize",
+                    "rtn",
+                    List.of(
+                        new TensorRecord(QUERY, "codes", 0, 10, 0.1, OptionalInt.of(4)),
+                        new TensorRecord(down, "codes", 0, 10, 0.1, OptionalInt.of(4))))));
+    final List<ChartSpec> charts =
+        section.charts().stream()
+            .filter(c -> c.name().startsWith("bits-by") || c.name().startsWith("sensitivity"))
+            .toList();
+    assertEquals(
+        List.of("bits-by-layer", "sensitivity-1", "sensitivity-2"),
+        charts.stream().map(ChartSpec::name).toList());
+    final List<String> names = charts.get(0).table().stream().map(row -> row.get(0)).toList();
+    assertEquals(6, names.size());
+    assertFalse(names.contains("rtn-int4"), "one width is no choice");
+    final int at = names.indexOf("mp-2-3-hessian");
+    assertEquals(
+        List.of("mp-2-3-hessian", "0", "2", "-", "-", "-", "-", "-"),
+        charts.get(0).table().get(at));
+    assertEquals(
+        List.of("mp-2-3-hessian", "1", "-", "-", "-", "-", "-", "3"),
+        charts.get(0).table().get(at + 1));
+    assertTrue(
+        charts
+            .get(0)
+            .alternative()
+            .contains(
+                "mp-2-3-hessian from 2 (layer 0, query) to 3 bits (layer 1, feed-forward down)"),
+        charts.get(0).alternative());
+    final ChartSpec shared =
+        charts.stream().filter(c -> c.alternative().contains("-0.500")).findFirst().orElseThrow();
+    assertEquals(2, shared.table().size());
+    assertEquals(List.of("0", "query", "-0.5000", "0.25"), shared.table().get(0).subList(1, 5));
+    assertEquals(
+        List.of("1", "feed-forward down", "0.004000", "0.0010"),
+        shared.table().get(1).subList(1, 5));
+    assertTrue(shared.alternative().contains("from -0.500 (layer 0, query) to 0.00400 (layer 1"));
+    for (ChartSpec chart : charts) {
+      final String svg = ChartRenderer.svg(chart, chart.name(), "t");
+      assertTrue(svg.contains("2 bits") && svg.contains("3 bits"), chart.name());
+      assertTrue(svg.contains("layer 1"), chart.name());
+    }
+  }
 }

@@ -6,13 +6,17 @@ import dev.bantam.compression.CompressedTensor;
 import dev.bantam.compression.WeightErrors;
 import dev.bantam.deltamerging.DeltaStatistics;
 import dev.bantam.export.ModelFolder;
+import dev.bantam.outliersuppression.SiteStatistics;
 import dev.bantam.runner.run.DeltaFolder;
 import dev.bantam.runner.run.Sources;
+import dev.bantam.runner.run.Tasked;
 import dev.bantam.tensor.Floats;
+import dev.bantam.tensor.Workers;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -42,22 +46,98 @@ final class InspectCommand implements Callable<Integer> {
               + " magnitudes of the differences, their quantiles and norms.")
   private String base;
 
+  @Option(
+      names = "--activations",
+      description =
+          "Show instead what passes between the layers on training texts of a task: ranges,"
+              + " outliers, and how well they can be rounded. Needs --task.")
+  private boolean activations;
+
+  @Option(names = "--task", paramLabel = "T", description = TaskOption.DESCRIPTION)
+  private String task;
+
+  @Option(
+      names = "--texts",
+      paramLabel = "N",
+      description = "With --activations: training texts to run (default: ${DEFAULT-VALUE}).",
+      defaultValue = "64")
+  private int texts;
+
   @Mixin private Common common;
 
   @Override
   public Integer call() {
+    checkOptions();
     final Checkpoint checkpoint =
         new Sources(Path.of(""), common.progress(), common.offline()).model(model);
     final PrintStream out = System.out;
     out.println(checkpoint.name() + ", from " + checkpoint.provenance().source());
     out.println("licence " + checkpoint.provenance().licence());
     architecture(checkpoint, out);
-    if (base == null) {
+    if (activations) {
+      activations(checkpoint, out);
+    } else if (base == null) {
       tensors(checkpoint, forms(checkpoint), out);
     } else {
       differences(checkpoint, out);
     }
     return 0;
+  }
+
+  private void checkOptions() {
+    if (activations == (task == null)) {
+      throw Main.usage(
+          activations
+              ? "--activations are those of texts. Name a task that has them with --task T."
+              : "--task has no meaning without --activations.");
+    }
+    if (activations && base != null) {
+      throw Main.usage("--activations and --base show different things. Leave one of them out.");
+    }
+    if (texts < 1) {
+      throw Main.usage("--texts is " + texts + " and must be at least 1.");
+    }
+  }
+
+  private void activations(Checkpoint checkpoint, PrintStream out) {
+    final List<SiteStatistics> sites;
+    try (Workers workers = new Workers(common.threads())) {
+      sites =
+          Tasked.activations(
+              checkpoint, TaskOption.open(task, common), texts, workers, common.progress());
+    }
+    out.printf(
+        Locale.ROOT,
+        "%n%-32s %10s %10s %10s %10s %9s %8s %8s %10s %10s %6s%n",
+        "site",
+        "min",
+        "max",
+        "inf. norm",
+        "kurtosis",
+        "> 6 sigma",
+        "8 bit dB",
+        "channel",
+        "its range",
+        "median",
+        "asym.");
+    for (SiteStatistics s : sites) {
+      out.printf(
+          Locale.ROOT,
+          "%-32s %10.3f %10.3f %10.3f %10.1f %8.3f%% %8.1f %s%n",
+          s.site(),
+          s.min(),
+          s.max(),
+          s.infinityNorm(),
+          s.kurtosis(),
+          100 * s.outliers(),
+          s.sqnr(),
+          s.channels().map(InspectCommand::channels).orElse("").stripTrailing());
+    }
+  }
+
+  private static String channels(SiteStatistics.Channels c) {
+    return String.format(
+        Locale.ROOT, "%8d %10.3f %10.3f %6.2f", c.widest(), c.range(), c.median(), c.asymmetry());
   }
 
   private void differences(Checkpoint checkpoint, PrintStream out) {

@@ -58,6 +58,8 @@ class ArchitectureTest {
           "compression",
           "pruning",
           "mixedprecision",
+          "binarization",
+          "outliersuppression",
           "deltamerging",
           "export",
           "report",

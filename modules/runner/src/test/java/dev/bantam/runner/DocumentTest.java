@@ -114,6 +114,15 @@ class DocumentTest {
               - {name: fisher, steps: [{quantize: {allocate: {average: 3, sensitivity: fisher-trace}}}]}
               - {name: qbert, steps: [{quantize: {allocate: {average: 3, sensitivity: q-bert}}}]}
               - {name: random, steps: [{quantize: {allocate: {average: 3, sensitivity: random}}}]}
+              - {name: gptq, steps: [{quantize: {method: gptq, bits: 4, groups: 2, act-order: true}}]}
+              - {name: static, steps: [{quantize: {method: gptq, bits: 4, group-size: 2}}]}
+              - {name: bytes, steps: [{quantize: {allocate: {megabytes: 3}, range: percentile}}]}
+              - {name: lsq, steps: [{quantize: {bits: 2, range: lsq, train: {}}}]}
+              - {name: bit, steps: [{binarize: {train: {}}}]}
+              - {name: bibert, steps: [{binarize: {method: bibert, train: {}}}]}
+              - {name: suppressed, steps: [{suppress-outliers: {observer: moving-average}}, {quantize-activations: {observer: percentile}}]}
+              - {name: paper, steps: [{suppress-outliers: {method: os-plus-vo, grid: paper}}, {quantize-activations: {method: grouped}}]}
+              - {name: smooth, steps: [{suppress-outliers: {method: smoothquant, alpha: search}}, {quantize-activations: {method: token-clipping}}]}
               - {name: merged, merge: {method: ties, inputs: [a, c]}}
             evaluate: {latency: {}}
             export: [safetensors]
@@ -150,7 +159,15 @@ class DocumentTest {
                             + " 0.8}, train: {}}}, {quantize: {bits: 8}}, {quantize: {allocate:"
                             + " {average: 3}}}, {quantize: {allocate: {average: 3, sensitivity:"
                             + " fisher-trace}}}, {quantize: {allocate: {average: 3, sensitivity:"
-                            + " random}}}]}]"))),
+                            + " random}}}, {quantize: {bits: 8, range: percentile}}, {quantize:"
+                            + " {method: gptq, bits: 4, group-size: 64}}, {binarize: {train:"
+                            + " {}}}, {binarize: {method: bibert, train:"
+                            + " {}}}, {suppress-outliers: {}}, {suppress-outliers: {grid:"
+                            + " paper}}, {suppress-outliers: {method: smoothquant}},"
+                            + " {quantize-activations: {}}, {quantize-activations: {observer:"
+                            + " percentile}}, {quantize-activations: {observer: moving-average}},"
+                            + " {quantize-activations: {method: grouped}},"
+                            + " {quantize-activations: {method: token-clipping}}]}]"))),
             StandardCharsets.UTF_8);
     int compared = 0;
     for (String row : document().lines().filter(l -> l.startsWith("| `")).toList()) {

@@ -163,6 +163,9 @@ class SchemaTest {
         "variants: [{name: dense}, {name: a, steps: [{quantize: {bits: 8, group-size: 0}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{quantize: {bits: 8, group_size: 8}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{quantise: {bits: 8}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{binarize: {method: bit}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{binarize: {weights: 3, train: {}}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{binarize: {train: {epoch: 3}}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{quantize: {allocate: {}}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{quantize: {bits: 4, allocate: {average:"
             + " 2.5}}}]}]",
@@ -170,6 +173,11 @@ class SchemaTest {
             + " 2}}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{quantize: {allocate: {average: 2.5,"
             + " sensitivity: trace}}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{suppress-outliers: {method: os}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{suppress-outliers: {method: smoothquant,"
+            + " alpha: auto}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{quantize-activations: {bits: 16}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{quantize-activations: {observer: max}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{quantize: {bits: 8}, prune: {sparsity:"
             + " 0}}]}]",
         "variants: [{name: dense}, {name: 'a-{b}', grid: {b: []}, steps: [{quantize: {bits:"

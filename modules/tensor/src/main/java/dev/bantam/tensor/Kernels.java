@@ -150,6 +150,28 @@ public interface Kernels {
    */
   void addOuterProducts(double[] p, int count, int n, double[] tiles);
 
+  /** Columns of a panel of {@link #countCommonBits}. */
+  int BIT_PANEL = 8;
+
+  /**
+   * Counts the bits that rows and a panel of columns have in common: {@code c[r,j] = sum over w of
+   * bitCount(a[r,w] & b[w,j])}.
+   *
+   * @param a words of the rows, [rows, words], from {@code a[aFrom]}
+   * @param b words of the columns, [words, {@value #BIT_PANEL}], from {@code b[bFrom]}
+   * @param c out: rows at a distance of {@code stride}, from {@code c[cFrom]}
+   */
+  void countCommonBits(
+      long[] a,
+      int aFrom,
+      int rows,
+      int words,
+      long[] b,
+      int bFrom,
+      int[] c,
+      int cFrom,
+      int stride);
+
   /**
    * One AdamW update (Loshchilov and Hutter 2019, as PyTorch orders it): {@code g = scale grad; w
    * -= rate decay w; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g; w -= rate/correction1 m /

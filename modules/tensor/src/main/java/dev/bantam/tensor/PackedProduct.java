@@ -75,6 +75,11 @@ public final class PackedProduct {
     stage = number;
   }
 
+  /** Forgets packed rows: for inputs that are written anew within a stage. */
+  public void forget() {
+    last = null;
+  }
+
   /**
    * Multiplies.
    *

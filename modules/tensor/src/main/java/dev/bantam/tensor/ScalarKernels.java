@@ -306,4 +306,62 @@ public final class ScalarKernels implements Kernels {
       }
     }
   }
+
+  @Override
+  public void countCommonBits(
+      long[] a,
+      int aFrom,
+      int rows,
+      int words,
+      long[] b,
+      int bFrom,
+      int[] c,
+      int cFrom,
+      int stride) {
+    commonBits(a, aFrom, rows, words, b, bFrom, c, cFrom, stride);
+  }
+
+  /** Eight sums at a time stay in registers. Shared with JVMs whose vectors count no bits. */
+  public static void commonBits(
+      long[] a,
+      int aFrom,
+      int rows,
+      int words,
+      long[] b,
+      int bFrom,
+      int[] c,
+      int cFrom,
+      int stride) {
+    for (int r = 0; r < rows; r++) {
+      int c0 = 0;
+      int c1 = 0;
+      int c2 = 0;
+      int c3 = 0;
+      int c4 = 0;
+      int c5 = 0;
+      int c6 = 0;
+      int c7 = 0;
+      for (int w = 0; w < words; w++) {
+        final long word = a[aFrom + r * words + w];
+        final int at = bFrom + w * BIT_PANEL;
+        c0 += Long.bitCount(word & b[at]);
+        c1 += Long.bitCount(word & b[at + 1]);
+        c2 += Long.bitCount(word & b[at + 2]);
+        c3 += Long.bitCount(word & b[at + 3]);
+        c4 += Long.bitCount(word & b[at + 4]);
+        c5 += Long.bitCount(word & b[at + 5]);
+        c6 += Long.bitCount(word & b[at + 6]);
+        c7 += Long.bitCount(word & b[at + 7]);
+      }
+      final int to = cFrom + r * stride;
+      c[to] = c0;
+      c[to + 1] = c1;
+      c[to + 2] = c2;
+      c[to + 3] = c3;
+      c[to + 4] = c4;
+      c[to + 5] = c5;
+      c[to + 6] = c6;
+      c[to + 7] = c7;
+    }
+  }
 }

@@ -262,4 +262,32 @@ class KernelTwinsTest {
       }
     }
   }
+
+  /** Counts of common bits, the compiled form included, against one bit at a time. */
+  @ParameterizedTest
+  @org.junit.jupiter.params.provider.CsvSource({"1,1", "4,12", "7,3", "9,48"})
+  void commonBits(int rows, int words) {
+    final Random random = new Random(rows);
+    final long[] a = random.longs(1 + rows * words).toArray();
+    final long[] b = random.longs(2 + words * Kernels.BIT_PANEL).toArray();
+    final int stride = Kernels.BIT_PANEL + 3;
+    for (Kernels kernels : new Kernels[] {scalar, vector}) {
+      for (int round = 0; round < WARM_ROUNDS; round++) {
+        final int[] c = new int[1 + rows * stride];
+        kernels.countCommonBits(a, 1, rows, words, b, 2, c, 1, stride);
+        for (int i = 0; round % 1_000 == 0 && i < rows * Kernels.BIT_PANEL; i++) {
+          int expected = 0;
+          for (int bit = 0; bit < words * 64; bit++) {
+            final long x = a[1 + i / Kernels.BIT_PANEL * words + bit / 64] >>> bit % 64;
+            final long y = b[2 + bit / 64 * Kernels.BIT_PANEL + i % Kernels.BIT_PANEL] >>> bit % 64;
+            expected += (int) (x & y & 1);
+          }
+          assertEquals(
+              expected,
+              c[1 + i / Kernels.BIT_PANEL * stride + i % Kernels.BIT_PANEL],
+              kernels.name() + " element " + i);
+        }
+      }
+    }
+  }
 }

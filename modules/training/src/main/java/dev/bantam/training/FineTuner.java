@@ -188,7 +188,7 @@ public final class FineTuner {
   public List<Epoch> run(
       List<TokenizedExample> train,
       List<TokenizedExample> tune,
-      Optional<LogitDistillation> distillation,
+      Optional<? extends Distillation> distillation,
       Resume resume) {
     return run(train, tune, distillation, labelled -> List.of(), Intervention.NONE, resume);
   }
@@ -204,7 +204,7 @@ public final class FineTuner {
   public List<Epoch> run(
       List<TokenizedExample> train,
       List<TokenizedExample> tune,
-      Optional<LogitDistillation> distillation,
+      Optional<? extends Distillation> distillation,
       Function<LabelledBatch, List<LossTerm>> terms,
       Intervention intervention,
       Resume resume) {
@@ -217,7 +217,7 @@ public final class FineTuner {
   private final class Training implements AutoCloseable {
     private final List<TokenizedExample> train;
     private final List<TokenizedExample> tune;
-    private final Optional<LogitDistillation> distillation;
+    private final Optional<? extends Distillation> distillation;
     private final Function<LabelledBatch, List<LossTerm>> terms;
     private final Intervention intervention;
     private final Resume resume;
@@ -234,7 +234,7 @@ public final class FineTuner {
     Training(
         List<TokenizedExample> train,
         List<TokenizedExample> tune,
-        Optional<LogitDistillation> distillation,
+        Optional<? extends Distillation> distillation,
         Function<LabelledBatch, List<LossTerm>> terms,
         Intervention intervention,
         Resume resume) {
@@ -426,9 +426,9 @@ public final class FineTuner {
         });
   }
 
-  private Loss loss(LabelledBatch labelled, Optional<LogitDistillation> distillation) {
+  private Loss loss(LabelledBatch labelled, Optional<? extends Distillation> distillation) {
     final Loss labels = TaskLoss.of(head.kind(), labelled.labels(), labelled.targets());
-    return distillation.map(d -> d.loss(labels, labelled.rows())).orElse(labels);
+    return distillation.isPresent() ? distillation.get().loss(labels, labelled.rows()) : labels;
   }
 
   /** Keeps the gradients of the trained parameters of one step. */

@@ -13,7 +13,8 @@ import java.util.Arrays;
  * @param temperature T, above 0
  */
 @SuppressWarnings("ArrayRecordComponent") // large, written once
-public record LogitDistillation(float[] teacher, int columns, double hardness, double temperature) {
+public record LogitDistillation(float[] teacher, int columns, double hardness, double temperature)
+    implements Distillation {
   public LogitDistillation {
     if (!(hardness >= 0 && hardness <= 1) || !(temperature > 0)) {
       throw new IllegalArgumentException(
@@ -25,12 +26,8 @@ public record LogitDistillation(float[] teacher, int columns, double hardness, d
     }
   }
 
-  /**
-   * The loss of one batch.
-   *
-   * @param rows index of each row of the batch among the training examples
-   */
-  Loss loss(Loss task, int[] rows) {
+  @Override
+  public Loss loss(Loss task, int[] rows) {
     final float[] soft = new float[rows.length * columns];
     for (int r = 0; r < rows.length; r++) {
       System.arraycopy(teacher, rows[r] * columns, soft, r * columns, columns);

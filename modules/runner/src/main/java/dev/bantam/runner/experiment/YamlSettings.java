@@ -11,6 +11,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -221,6 +222,27 @@ final class YamlSettings implements Settings {
         .flatMap(v -> asNumber(full(key), v, min, max, remedy))
         .map(d -> kept(key, d, ResolvedValue.Number.of(d)))
         .orElseGet(() -> kept(key, harmless, ResolvedValue.Number.of(harmless)));
+  }
+
+  @Override
+  public OptionalDouble numberOr(String word, String key, double min, double max, double fallback) {
+    final Optional<Yaml> value = value(key);
+    if (value.isPresent() && value.get() instanceof Yaml.Scalar s && s.text().equals(word)) {
+      return kept(key, OptionalDouble.empty(), new ResolvedValue.Text(word));
+    }
+    final String remedy =
+        "Write for example '"
+            + key
+            + ": "
+            + Decimals.shortest(fallback)
+            + "', or '"
+            + key
+            + ": "
+            + word
+            + "'.";
+    final double number =
+        value.flatMap(v -> asNumber(full(key), v, min, max, remedy)).orElse(fallback);
+    return kept(key, OptionalDouble.of(number), ResolvedValue.Number.of(number));
   }
 
   private Optional<Double> asNumber(

@@ -79,11 +79,7 @@ final class OnnxCard {
                 case CLS -> "that of the first token";
                 case POOLER ->
                     "that of the first token through `pooler.dense` and "
-                        + model
-                            .architecture()
-                            .poolerActivation()
-                            .name()
-                            .toLowerCase(Locale.ROOT);
+                        + model.architecture().poolerActivation().name().toLowerCase(Locale.ROOT);
               },
               model.normalize() ? ", scaled to length 1" : "");
       case SENTENCE ->

@@ -102,6 +102,7 @@ public final class Sensitivities {
    * @param force whether the measurements of other settings there may be replaced
    * @throws BantamException (resume mismatch) if the folder holds something else
    */
+  @SuppressWarnings("try") // the scope of the lock is what counts, not the variable
   public Result measure(Optional<Path> folder, boolean force, Workers workers, Progress progress) {
     if (folder.isEmpty()) {
       return run(new Pieces(Optional.empty(), Json.object()), workers, progress);

@@ -8,8 +8,10 @@ import dev.bantam.data.Metric;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
 import dev.bantam.data.TaskKind;
+import dev.bantam.data.TokenizedExample;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.model.EncoderModel;
+import dev.bantam.outliersuppression.SiteStatistics;
 import dev.bantam.runner.experiment.EvaluateSettings;
 import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.tensor.BantamException;
@@ -21,6 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 
 /** One model with one task, outside of an experiment. */
@@ -136,6 +139,27 @@ public final class Tasked {
       }
     }
     return medians;
+  }
+
+  /**
+   * Looks at what passes between the layers of a model on training texts of a task.
+   *
+   * @param texts how many, at most all there are
+   */
+  public static List<SiteStatistics> activations(
+      Checkpoint model, Task task, int texts, Workers workers, Progress progress) {
+    requireTokenizer(model);
+    final Subject subject = new Subject(model, task, Integer.MAX_VALUE, false);
+    final int available = task.examples(Split.TRAIN).size();
+    try (Bench bench = new Bench(subject, workers, progress);
+        EncoderModel encoder = Encoders.of(model, workers)) {
+      return SiteStatistics.measure(
+          encoder,
+          bench.train(OptionalInt.of(Math.min(texts, available)), 1).stream()
+              .map(TokenizedExample::encoding)
+              .toList(),
+          progress);
+    }
   }
 
   /** Refuses settings that do not fit the model or the task. */

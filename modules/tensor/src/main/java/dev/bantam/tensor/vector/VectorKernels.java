@@ -392,4 +392,22 @@ public final class VectorKernels implements Kernels {
       int stride) {
     TileKernels.multiply(a, aFrom, height, b, bFrom, inner, c, cFrom, stride);
   }
+
+  @Override
+  public void countCommonBits(
+      long[] a,
+      int aFrom,
+      int rows,
+      int words,
+      long[] b,
+      int bFrom,
+      int[] c,
+      int cFrom,
+      int stride) {
+    if (BitKernels.AVAILABLE) {
+      BitKernels.commonBits(a, aFrom, rows, words, b, bFrom, c, cFrom, stride);
+    } else {
+      ScalarKernels.commonBits(a, aFrom, rows, words, b, bFrom, c, cFrom, stride);
+    }
+  }
 }

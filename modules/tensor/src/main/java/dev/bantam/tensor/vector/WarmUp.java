@@ -93,6 +93,9 @@ final class WarmUp implements Runnable {
     repeat(() -> kernels.addColumnSums(x, 1, COLUMNS, y, 0));
     final AdamStep step = new AdamStep(1f, 0.9, 0.999, 1e-8f, 0f, 0f, 1f);
     repeat(() -> kernels.adamW(x, y, z, v, COLUMNS, step));
+    final long[] words = new long[4 * 16 + 16 * Kernels.BIT_PANEL];
+    final int[] counts = new int[4 * Kernels.BIT_PANEL];
+    repeat(() -> kernels.countCommonBits(words, 0, 4, 16, words, 64, counts, 0, Kernels.BIT_PANEL));
     final double[] vectors = new double[4 * Kernels.TILE];
     final double[] tile = new double[Kernels.TILE * Kernels.TILE];
     repeat(() -> kernels.addOuterProducts(vectors, 4, Kernels.TILE, tile));
