@@ -69,6 +69,11 @@ record Observer(Rule rule, double parameter) {
     };
   }
 
+  /** Whether values are kept in a histogram until the end. */
+  boolean needsHistogram() {
+    return rule == Rule.PERCENTILE || rule == Rule.MSE || rule == Rule.KL;
+  }
+
   private static Accumulator ofBatches(RangeOfBatches batches) {
     return new Accumulator() {
       @Override

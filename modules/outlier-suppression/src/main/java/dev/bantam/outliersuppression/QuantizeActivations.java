@@ -39,6 +39,7 @@ record QuantizeActivations(SiteSelector sites, Codes codes, int bits, Ranges ran
   static final String STEP = "quantize-activations";
 
   private static final int SMOKE_SHARES = 2;
+  private static final int MOST_HISTOGRAMS = 64;
 
   QuantizeActivations {
     Objects.requireNonNull(sites, "sites");
@@ -213,10 +214,20 @@ record QuantizeActivations(SiteSelector sites, Codes codes, int bits, Ranges ran
 
     @Override
     Ranges ranges(Settings settings) {
-      return new Grouped(
-          settings.integer("groups", 1, 1 << 16, 6),
-          Observer.read(settings),
-          Calibration.read(settings));
+      final int groups = settings.integer("groups", 1, 1 << 16, 6);
+      final Observer observer = Observer.read(settings);
+      if (groups > MOST_HISTOGRAMS && observer.needsHistogram()) {
+        settings.problem(
+            "groups",
+            String.format(
+                Locale.ROOT,
+                "a histogram for each of %d groups at every site takes too much memory. Up to %d"
+                    + " groups can have 'observer: %s'; 'min-max' takes any number.",
+                groups,
+                MOST_HISTOGRAMS,
+                settings.text("observer", "min-max")));
+      }
+      return new Grouped(groups, observer, Calibration.read(settings));
     }
   }
 

@@ -4,6 +4,7 @@ import dev.bantam.checkpoint.Progress;
 import dev.bantam.model.ActivationObserver;
 import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
+import dev.bantam.model.Model;
 import dev.bantam.model.Site;
 import dev.bantam.model.SiteValue;
 import dev.bantam.tensor.BantamException;
@@ -44,12 +45,19 @@ final class SiteRanges {
       for (Site site : sites) {
         model.attach(site.toString(), (ActivationObserver) value -> pass(site, value, sink));
       }
+      run(bar);
+    } finally {
+      sites.forEach(site -> model.detach(site.toString()));
+    }
+  }
+
+  @SuppressWarnings("try") // the scope is what counts, not the variable
+  private void run(Progress.Bar bar) {
+    try (Model.Frozen frozen = model.freeze()) {
       for (Batch batch : batches) {
         model.encode(batch);
         bar.advance(batch.sequences());
       }
-    } finally {
-      sites.forEach(site -> model.detach(site.toString()));
     }
   }
 
@@ -111,10 +119,12 @@ final class SiteRanges {
             channels.put(site, new ChannelRanges(EncoderPlaces.width(model.architecture(), site))));
     forEach(sites, bar, (site, x, rows, columns) -> channels.get(site).add(x, rows));
     final Map<Site, int[]> group = new LinkedHashMap<>();
+    final Map<Site, List<int[]>> members = new LinkedHashMap<>();
     final Map<Site, List<Observer.Accumulator>> accumulators = new LinkedHashMap<>();
     channels.forEach(
         (site, ranges) -> {
           group.put(site, groupsOf(ranges, groups));
+          members.put(site, members(group.get(site), Math.min(groups, ranges.min().length)));
           accumulators.put(
               site,
               IntStream.range(0, Math.min(groups, ranges.min().length))
@@ -124,7 +134,7 @@ final class SiteRanges {
     forEach(
         sites,
         bar,
-        (site, x, rows, columns) -> addGroups(x, rows, group.get(site), accumulators.get(site)));
+        (site, x, rows, columns) -> addGroups(x, rows, members.get(site), accumulators.get(site)));
     final Map<Site, Grouped> grouped = new LinkedHashMap<>();
     group.forEach(
         (site, of) ->
@@ -148,17 +158,27 @@ final class SiteRanges {
     return group;
   }
 
+  /** The channels of each group. */
+  private static List<int[]> members(int[] group, int groups) {
+    return IntStream.range(0, groups)
+        .mapToObj(
+            g -> IntStream.range(0, group.length).filter(channel -> group[channel] == g).toArray())
+        .toList();
+  }
+
   private static void addGroups(
-      float[] x, int rows, int[] group, List<Observer.Accumulator> accumulators) {
-    for (int g = 0; g < accumulators.size(); g++) {
+      float[] x, int rows, List<int[]> members, List<Observer.Accumulator> accumulators) {
+    final int columns = x.length / rows;
+    for (int g = 0; g < members.size(); g++) {
+      final int[] channels = members.get(g);
+      final float[] values = new float[rows * channels.length];
       int n = 0;
-      final float[] values = new float[x.length];
-      for (int i = 0; i < x.length; i++) {
-        if (group[i % group.length] == g) {
-          values[n++] = x[i];
+      for (int row = 0; row < x.length; row += columns) {
+        for (int channel : channels) {
+          values[n++] = x[row + channel];
         }
       }
-      accumulators.get(g).add(values, rows, n / rows);
+      accumulators.get(g).add(values, rows, channels.length);
     }
   }
 }

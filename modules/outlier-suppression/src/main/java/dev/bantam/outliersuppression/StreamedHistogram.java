@@ -72,14 +72,15 @@ final class StreamedHistogram {
     return width;
   }
 
-  /**
-   * What a range rule sees of the values: those of a bin as its centre, moved into the range.
-   *
-   * @param centre of a bin that is not empty
-   * @param count values in it, at least 1
-   */
+  /** What a range rule sees of the values. */
   @FunctionalInterface
   interface Visitor {
+    /**
+     * Takes a bin.
+     *
+     * @param centre of the bin, moved into the range; all its values count as this one
+     * @param count values in it, at least 1
+     */
     void visit(double centre, long count);
   }
 

@@ -156,6 +156,16 @@ class QuantizeActivationsTest {
   }
 
   @Test
+  void histogramsForTooManyGroupsAreAProblem() {
+    final MapSettings many = new MapSettings(Map.of("groups", 65, "observer", "mse"));
+    new QuantizeActivations.GroupedFactory().parse(many);
+    assertTrue(many.problems.get(0).contains("Up to 64 groups"), many.problems.toString());
+    final MapSettings plain = new MapSettings(Map.of("groups", 65));
+    new QuantizeActivations.GroupedFactory().parse(plain);
+    assertEquals(List.of(), plain.problems);
+  }
+
+  @Test
   void channelsOfSimilarRangesShareAGroup() {
     final ChannelRanges ranges = new ChannelRanges(5);
     ranges.add(new float[] {-9, -1, -40, -2, 0, 9, 1, 30, 2, 0}, 2);

@@ -249,7 +249,8 @@ class ScaleSearchTest {
         sum += d * d;
       }
     }
-    return sum / (x.length / n);
+    final int rows = x.length / n;
+    return sum / rows;
   }
 
   @Test

@@ -72,7 +72,7 @@ final class EvaluateCommand implements Callable<Integer> {
     opened.ifPresent(this::checkReference);
     final Sources sources = new Sources(Path.of(""), common.progress(), common.offline());
     final Checkpoint checkpoint = sources.model(model);
-    latency.requireLengths(checkpoint.name(), checkpoint.architecture().positions());
+    latency.requireLengths(checkpoint.name(), checkpoint.architecture().longestSequence());
     final Optional<Checkpoint> compared = Optional.ofNullable(reference).map(sources::model);
     try (Workers workers = new Workers(common.threads())) {
       opened.ifPresent(t -> score(checkpoint, t, compared, workers));

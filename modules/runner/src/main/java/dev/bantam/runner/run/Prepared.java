@@ -304,7 +304,7 @@ public record Prepared(
     experiment
         .evaluate()
         .latency()
-        .filter(l -> l.length() > subject.model().architecture().positions())
+        .filter(l -> l.length() > subject.model().architecture().longestSequence())
         .ifPresent(
             l ->
                 file.settings()
@@ -315,7 +315,7 @@ public record Prepared(
                             + ", but '"
                             + subject.model().name()
                             + "' reads at most "
-                            + subject.model().architecture().positions()
+                            + subject.model().architecture().longestSequence()
                             + " tokens."));
     final Map<String, long[]> shapes = shapes(subject);
     for (Variant<Step> variant : file.experiment().variants()) { // as written, also in a smoke run
