@@ -37,6 +37,7 @@ class OutlierRunTest {
             - suppress-outliers: {method: smoothquant, rows: 16}
             - quantize: {bits: 8, group-size: row}
             - quantize-activations: {method: dynamic}
+      export: [safetensors]
       """;
 
   @TempDir private static Path temporary;
@@ -100,7 +101,7 @@ class OutlierRunTest {
     final Path folder = run.resolve("exports/" + Tiny.CELL + name + "/safetensors");
     final String score =
         String.format(
-            Locale.ROOT, "%.4f", result(name).path("metrics").path("accuracy").asDouble());
+            Locale.ROOT, "accuracy %.6f", result(name).path("metrics").path("accuracy").asDouble());
     final String printed = Outcome.of("evaluate", folder, "--task", tiny.task()).code(0).out();
     assertTrue(printed.contains(score), score + " is not in\n" + printed);
     Outcome.of("inspect", folder).code(0).prints("at layer.0.ffn.input: fake-quantize");
