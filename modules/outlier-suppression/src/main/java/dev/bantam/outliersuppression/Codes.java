@@ -12,6 +12,12 @@ enum Codes {
       final float zero = (float) Math.rint(-least / scale);
       return new Quantizer(scale, (int) Math.max(0, Math.min(high, zero)), 0, high);
     }
+
+    @Override
+    int levels(Range range, int bits) {
+      final double width = Math.max(range.max(), 0.0) - Math.min(range.min(), 0.0);
+      return width == 0 ? 1 << bits : (int) Math.rint((1 << bits) * range.peak() / width);
+    }
   },
   /** {@code -L..L} with {@code L = 2^(b-1) - 1}; negation is exact. */
   SYMMETRIC {
@@ -21,18 +27,10 @@ enum Codes {
       final float peak = Math.max(-Math.min(min, 0f), Math.max(max, 0f));
       return new Quantizer(Math.max(peak / top, LEAST_SCALE), 0, -top, top);
     }
-  },
-  /**
-   * {@code -L-1..L}: the grid of Outlier Suppression (Wei et al. 2022), whose largest positive
-   * value is cut by half a step.
-   */
-  FULL {
+
     @Override
-    Quantizer of(float min, float max, int bits) {
-      final int top = (1 << (bits - 1)) - 1;
-      final float peak = Math.max(-Math.min(min, 0f), Math.max(max, 0f));
-      final float half = ((1 << bits) - 1) / 2f;
-      return new Quantizer(Math.max(peak / half, LEAST_SCALE), 0, -top - 1, top);
+    int levels(Range range, int bits) {
+      return 1 << (bits - 1);
     }
   };
 
@@ -45,6 +43,13 @@ enum Codes {
    * @param bits width of a code, 2..8
    */
   abstract Quantizer of(float min, float max, int bits);
+
+  /**
+   * How many codes there are from zero to the end of a range that lies farther from it.
+   *
+   * @param bits width of a code, 2..8
+   */
+  abstract int levels(Range range, int bits);
 
   /** As {@link #of(float, float, int)}. */
   Quantizer of(Range range, int bits) {

@@ -60,31 +60,36 @@ final class HistogramRanges {
 
   /**
    * Cuts magnitudes at the threshold whose quantized distribution diverges least from the true one
-   * (Migacz 2017), found in {@value #KL_BINS} bins of magnitudes.
+   * (Migacz 2017), found in at most {@value #KL_BINS} bins of magnitudes.
    *
    * <p>Threshold i keeps the first i bins as P, with everything beyond in the last; Q has the same
-   * bins without what lies beyond, evened out within each of the levels that a code has on one side
-   * of zero, and zero where P is. Both are normalised; bins where P is zero count nothing, and a
-   * bin that Q has not makes the threshold impossible. The first of equals stays.
+   * bins without what lies beyond, evened out within each of the levels that the codes of what is
+   * kept have between zero and the threshold, and zero where P is. Both are normalised; bins where
+   * P is zero count nothing, and a bin that Q has not makes the threshold impossible. The first of
+   * equals stays.
    *
+   * @param codes whose levels are meant
    * @param bits width of a code
    */
-  static Range divergence(StreamedHistogram histogram, int bits) {
+  static Range divergence(StreamedHistogram histogram, Codes codes, int bits) {
+    final StreamedHistogram.Magnitudes magnitudes = histogram.magnitudes(KL_BINS);
     final Range all = histogram.range();
-    final boolean oneSided = all.min() >= 0 || all.max() <= 0;
-    final int levels = 1 << (oneSided ? bits : bits - 1);
-    final long[] counts = histogram.magnitudes(KL_BINS);
-    int best = KL_BINS;
+    Range best = all;
     double least = Double.POSITIVE_INFINITY;
-    for (int i = levels; i <= KL_BINS; i++) {
-      final double divergence = divergence(counts, i, levels);
+    for (int i = 1; i <= magnitudes.counts().length; i++) {
+      final float threshold = (float) (i * magnitudes.width());
+      final Range kept = all.within(new Range(-threshold, threshold));
+      final int levels = codes.levels(kept, bits);
+      final double divergence =
+          i < levels
+              ? Double.POSITIVE_INFINITY // a level has a bin at least
+              : divergence(magnitudes.counts(), i, levels);
       if (divergence < least) {
         least = divergence;
-        best = i;
+        best = kept;
       }
     }
-    final float threshold = (float) ((double) all.peak() * best / KL_BINS);
-    return all.within(new Range(-threshold, threshold));
+    return best;
   }
 
   /** KL(P | Q) of keeping the first {@code kept} bins at so many levels. */

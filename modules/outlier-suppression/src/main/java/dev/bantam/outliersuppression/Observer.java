@@ -65,7 +65,7 @@ record Observer(Rule rule, double parameter) {
       case MOVING_AVERAGE -> ofBatches(RangeOfBatches.moving(parameter));
       case PERCENTILE -> ofHistogram(h -> HistogramRanges.percentile(h, parameter));
       case MSE -> ofHistogram(h -> HistogramRanges.leastSquares(h, codes, bits));
-      case KL -> ofHistogram(h -> HistogramRanges.divergence(h, bits));
+      case KL -> ofHistogram(h -> HistogramRanges.divergence(h, codes, bits));
     };
   }
 

@@ -112,18 +112,34 @@ final class StreamedHistogram {
     return max;
   }
 
-  /** Counts of magnitudes in so many bins from 0 to the largest. */
-  long[] magnitudes(int bins) {
-    final double peak = range().peak();
-    final long[] all = new long[bins];
-    if (peak == 0) {
-      all[0] = total;
-      return all;
+  /**
+   * Counts of magnitudes in equal bins from 0 up; the last is the one with the largest magnitude.
+   *
+   * @param counts of the bins
+   * @param width of a bin: a whole number of this histogram's, so that no count is torn apart
+   */
+  @SuppressWarnings("ArrayRecordComponent") // made once, read in loops
+  record Magnitudes(long[] counts, double width) {}
+
+  /** Magnitudes in as many bins as possible, but no more than so many. */
+  Magnitudes magnitudes(int most) {
+    int last = 0;
+    for (int i = 0; i < counts.length; i++) {
+      last = counts[i] > 0 ? Math.max(last, magnitude(i)) : last;
     }
-    forEach(
-        (centre, count) ->
-            all[Math.min(bins - 1, (int) (Math.abs(centre) / peak * bins))] += count);
-    return all;
+    final int whole = last / most + 1;
+    final long[] all = new long[last / whole + 1];
+    for (int i = 0; i < counts.length; i++) {
+      if (counts[i] > 0) {
+        all[magnitude(i) / whole] += counts[i];
+      }
+    }
+    return new Magnitudes(all, whole * width);
+  }
+
+  /** How many bins lie between one and zero. */
+  private static int magnitude(int bin) {
+    return bin < HALF ? HALF - 1 - bin : bin - HALF;
   }
 
   @Override
