@@ -132,7 +132,15 @@ final class Migration {
       final float[] centred = x.clone();
       centre.apply(centred, centred.length / shift.length);
       final double[] losses = ScaleSearch.losses(centred, weight, trials, step.formats(), piece);
-      final int best = Math.max(0, ScaleSearch.best(losses));
+      final int best = ScaleSearch.best(losses);
+      if (best < 0) {
+        throw BantamException.badInput(
+            "No scale tried at '"
+                + site.site()
+                + "' gives finite outputs on the first batch of calibration texts: weights or"
+                + " activations behind it overflow float32. Repair the model's weights, or leave the"
+                + " step 'suppress-outliers' out.");
+      }
       return new Choice(best, before[0], losses[best]);
     }
   }

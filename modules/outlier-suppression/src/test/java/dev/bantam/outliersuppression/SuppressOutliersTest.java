@@ -14,6 +14,7 @@ import dev.bantam.compression.StepLog;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.Floats;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -83,6 +84,27 @@ class SuppressOutliersTest {
       assertEquals(perLayer * TinyBench.LAYERS, log.tensors().size());
       assertEquals(2 * TinyBench.LAYERS, state.operations().size());
       assertTrue(log.tensors().get(0).treatment().contains("outputs differ by"), log.toString());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"os-plus", "smoothquant"})
+  void scoresBeyondFloat32AreRefused(String method) {
+    try (TinyBench bench = new TinyBench(1)) {
+      final CompressionState state = bench.state(1);
+      for (String part : List.of("query", "key")) {
+        final String name = "encoder.layer.0.attention.self." + part + ".weight";
+        final float[] weight = state.weight(name);
+        for (int i = 0; i < weight.length; i++) {
+          weight[i] *= 1e25f;
+        }
+        Floats.of(state.weights().get(name)).write(0, weight, 0, weight.length);
+      }
+      final Step step = suppress(method);
+      final var problem = assertThrows(BantamException.class, () -> step.apply(state));
+      assertEquals(ExitCode.BAD_INPUT, problem.exitCode());
+      assertTrue(problem.getMessage().contains("'layer.0.attention.input'"), problem.getMessage());
+      assertTrue(problem.getMessage().contains("leave the step"), problem.getMessage());
     }
   }
 
