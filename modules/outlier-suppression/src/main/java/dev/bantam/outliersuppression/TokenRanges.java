@@ -6,16 +6,13 @@ import dev.bantam.model.ActivationTransform;
 import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.model.Site;
-import dev.bantam.model.Site.Kind;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * Ranges without the tokens that stick out: the same share of tokens at all sites, chosen by the
- * squared error of the model's outputs with everything rounded. Probabilities keep their range,
- * since their rows are no tokens.
+ * Ranges of an encoder without the tokens that stick out, see {@link TokenClipping}. Probabilities
+ * keep their range, since their rows are no tokens.
  */
 final class TokenRanges {
   private final EncoderModel model;
@@ -24,14 +21,6 @@ final class TokenRanges {
   private final List<Site> sites;
   private final Codes codes;
   private final int bits;
-
-  /**
-   * Ranges of one share.
-   *
-   * @param share of the tokens whose extremes count, in [0, 1]
-   * @param ranges of all sites
-   */
-  record Chosen(double share, Map<Site, Range> ranges) {}
 
   /** The sites must have no operations yet. */
   TokenRanges(
@@ -57,62 +46,48 @@ final class TokenRanges {
   }
 
   /** The best of some shares; of equal ones the first. */
-  Chosen choose(double[] shares, Progress.Bar bar) {
-    final Map<Double, Map<Site, RangeOfBatches>> measured = new LinkedHashMap<>();
-    for (double share : shares) {
-      final Map<Site, RangeOfBatches> ofShare = new LinkedHashMap<>();
-      sites.forEach(site -> ofShare.put(site, RangeOfBatches.mean()));
-      measured.put(share, ofShare);
-    }
-    new SiteRanges(model, batches)
-        .forEach(
-            sites,
-            bar,
-            (site, x, rows, columns) ->
-                measured.forEach(
-                    (share, ofShare) ->
-                        ofShare.get(site).add(rule(site, share).of(x, rows, columns))));
-    final List<float[]> exact = new ArrayList<>();
-    batches.forEach(batch -> exact.add(outputs(model, batch)));
+  TokenClipping.Chosen choose(double[] shares, Progress.Bar bar) {
     try {
-      final double best =
-          TokenClipping.best(shares, share -> loss(ranges(measured.get(share)), exact, bar));
-      return new Chosen(best, ranges(measured.get(best)));
+      return new TokenClipping(new Encoder(bar), sites).choose(shares);
     } finally {
       trial.close();
     }
   }
 
-  private static BatchRange rule(Site site, double share) {
-    return site.kind() == Kind.ATTENTION_PROBABILITIES
-        ? BatchRange::minMax
-        : BatchRange.tokenQuantile(share);
-  }
+  /** The model as it is, and the one that is rounded. */
+  private final class Encoder implements TokenClipping.Network {
+    private final Progress.Bar bar;
 
-  private static Map<Site, Range> ranges(Map<Site, RangeOfBatches> measured) {
-    final Map<Site, Range> ranges = new LinkedHashMap<>();
-    measured.forEach((site, batches) -> ranges.put(site, batches.range()));
-    return ranges;
-  }
-
-  private double loss(Map<Site, Range> ranges, List<float[]> exact, Progress.Bar bar) {
-    ranges.forEach(
-        (site, range) -> {
-          trial.detach(site.toString());
-          trial.attach(
-              site.toString(),
-              (ActivationTransform) new Rounding.Fixed(codes, bits, codes.of(range, bits)));
-        });
-    double sum = 0;
-    for (int b = 0; b < exact.size(); b++) {
-      final float[] rounded = outputs(trial, batches.get(b));
-      for (int i = 0; i < rounded.length; i++) {
-        final double d = (double) rounded[i] - exact.get(b)[i];
-        sum += d * d;
-      }
-      bar.advance(batches.get(b).sequences());
+    Encoder(Progress.Bar bar) {
+      this.bar = bar;
     }
-    return sum;
+
+    @Override
+    public void measure(SiteRanges.Sink sink) {
+      new SiteRanges(model, batches).forEach(sites, bar, sink);
+    }
+
+    @Override
+    public List<float[]> exact() {
+      return batches.stream().map(batch -> outputs(model, batch)).toList();
+    }
+
+    @Override
+    public List<float[]> rounded(Map<Site, Range> ranges) {
+      ranges.forEach(
+          (site, range) -> {
+            trial.detach(site.toString());
+            trial.attach(
+                site.toString(),
+                (ActivationTransform) new Rounding.Fixed(codes, bits, codes.of(range, bits)));
+          });
+      final List<float[]> rounded = new ArrayList<>();
+      for (Batch batch : batches) {
+        rounded.add(outputs(trial, batch));
+        bar.advance(batch.sequences());
+      }
+      return rounded;
+    }
   }
 
   private static float[] outputs(EncoderModel model, Batch batch) {

@@ -1,15 +1,26 @@
 package dev.bantam.outliersuppression;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.bantam.model.Site;
+import dev.bantam.model.Site.Kind;
+import dev.bantam.tensor.BantamException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class TokenClippingTest {
+  private static final Site A = new Site(0, Kind.FFN_INPUT);
+  private static final Site B = new Site(0, Kind.FFN_HIDDEN);
+
   static List<Path> cases() {
     return GoldenCase.folders("outliers", "os-token-clipping");
   }
@@ -25,55 +36,98 @@ class TokenClippingTest {
           TokenClipping.shares(
               golden.parameters().path("step").asDouble(),
               golden.parameters().path("iters").asInt());
-      final Toy toy = new Toy(golden, bits);
-      final List<Double> losses = new ArrayList<>();
-      final double best =
-          TokenClipping.best(
-              shares,
-              share -> {
-                final double loss = toy.loss(share);
-                losses.add(loss);
-                return loss;
-              });
-      final double[] expected = golden.doubles("losses");
+      final TokenClipping clipping = new TokenClipping(new Toy(golden, bits), List.of(A, B));
+      final double[] expected = golden.doubles("losses"); // sums of the three batches
       for (int i = 0; i < expected.length; i++) {
         assertEquals(golden.doubles("ratios")[i], shares[i], 1e-9);
-        assertEquals(expected[i], losses.get(i), 0.02 * expected[i], "loss at " + shares[i]);
+        final double loss = clipping.choose(new double[] {shares[i]}).loss();
+        assertEquals(expected[i] / 3, loss, 0.02 * expected[i] / 3, "loss at " + shares[i]);
       }
-      assertEquals(shares[golden.expected().path("best_index").asInt()], best);
-      toy.calibrate(best);
-      golden.near("act_a.range", toy.a.min(), toy.a.max());
-      golden.near("act_b.range", toy.b.min(), toy.b.max());
-      golden.near("act_a.scale", Codes.AFFINE.of(toy.a, bits).scale());
-      golden.near("act_b.zero_point", Codes.AFFINE.of(toy.b, bits).zero());
+      final TokenClipping.Chosen chosen = clipping.choose(shares);
+      assertEquals(shares[golden.expected().path("best_index").asInt()], chosen.share());
+      final Range a = chosen.ranges().get(A);
+      final Range b = chosen.ranges().get(B);
+      golden.near("act_a.range", a.min(), a.max());
+      golden.near("act_b.range", b.min(), b.max());
+      golden.near("act_a.scale", Codes.AFFINE.of(a, bits).scale());
+      golden.near("act_b.zero_point", Codes.AFFINE.of(b, bits).zero());
     }
   }
 
+  /** A short last batch counts as much as the others. */
+  @Test
+  void lossIsTheMeanOfBatchMeans() {
+    final List<float[]> exact = List.of(new float[] {0, 0, 0, 0}, new float[] {1});
+    final List<float[]> rounded = List.of(new float[] {1, -1, 1, 1}, new float[] {4});
+    assertEquals((1 + 9) / 2.0, TokenClipping.loss(exact, rounded));
+  }
+
+  @Test
+  void outputsThatAreNotFiniteAreRefused() {
+    final TokenClipping.Network network =
+        new TokenClipping.Network() {
+          @Override
+          public void measure(SiteRanges.Sink sink) {
+            sink.accept(A, new float[] {1, 2}, 2, 1);
+          }
+
+          @Override
+          public List<float[]> exact() {
+            return List.of(new float[] {Float.NaN});
+          }
+
+          @Override
+          public List<float[]> rounded(Map<Site, Range> ranges) {
+            return List.of(new float[] {1});
+          }
+        };
+    final TokenClipping clipping = new TokenClipping(network, List.of(A));
+    final var problem =
+        assertThrows(BantamException.class, () -> clipping.choose(new double[] {1, 0.9}));
+    assertTrue(problem.getMessage().contains("not finite"), problem.getMessage());
+  }
+
   /** The fixture's model in double. */
-  private static final class Toy {
+  private static final class Toy implements TokenClipping.Network {
     private final GoldenCase golden;
     private final int bits;
-    private Range a;
-    private Range b;
 
     Toy(GoldenCase golden, int bits) {
       this.golden = golden;
       this.bits = bits;
     }
 
-    void calibrate(double share) {
-      final RangeOfBatches inputs = RangeOfBatches.mean();
-      final RangeOfBatches hiddens = RangeOfBatches.mean();
+    @Override
+    public void measure(SiteRanges.Sink sink) {
       for (int i = 0; i < 3; i++) {
         final float[] x = golden.floats("x" + i);
-        inputs.add(range(x, i, share));
-        hiddens.add(range(hidden(x), i, share));
+        pass(sink, A, x, i);
+        pass(sink, B, hidden(x), i);
       }
-      a = inputs.range();
-      b = hiddens.range();
     }
 
-    private Range range(float[] values, int batch, double share) {
+    @Override
+    public List<float[]> exact() {
+      return IntStream.range(0, 3)
+          .mapToObj(i -> output(hidden(golden.floats("x" + i)), i))
+          .toList();
+    }
+
+    @Override
+    public List<float[]> rounded(Map<Site, Range> ranges) {
+      final List<float[]> outputs = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        final float[] x = golden.floats("x" + i);
+        Codes.AFFINE.of(ranges.get(A), bits).round(x, 0, x.length);
+        final float[] hidden = hidden(x);
+        Codes.AFFINE.of(ranges.get(B), bits).round(hidden, 0, hidden.length);
+        outputs.add(output(hidden, i));
+      }
+      return outputs;
+    }
+
+    /** Without padding. */
+    private void pass(SiteRanges.Sink sink, Site site, float[] values, int batch) {
       final int[] lengths = golden.ints("lengths" + batch);
       final int length = (int) golden.shape("x" + batch)[1];
       final int columns = values.length / (lengths.length * length);
@@ -83,26 +137,7 @@ class TokenClippingTest {
         System.arraycopy(values, s * length * columns, kept, n, lengths[s] * columns);
         n += lengths[s] * columns;
       }
-      return BatchRange.tokenQuantile(share).of(Arrays.copyOf(kept, n), n / columns, columns);
-    }
-
-    double loss(double share) {
-      calibrate(share);
-      double sum = 0;
-      for (int i = 0; i < 3; i++) {
-        final float[] x = golden.floats("x" + i);
-        final double[] exact = output(hidden(x), i);
-        Codes.AFFINE.of(a, bits).round(x, 0, x.length);
-        final float[] hidden = hidden(x);
-        Codes.AFFINE.of(b, bits).round(hidden, 0, hidden.length);
-        final double[] rounded = output(hidden, i);
-        double squares = 0;
-        for (int j = 0; j < exact.length; j++) {
-          squares += (rounded[j] - exact[j]) * (rounded[j] - exact[j]);
-        }
-        sum += squares / exact.length;
-      }
-      return sum;
+      sink.accept(site, Arrays.copyOf(kept, n), n / columns, columns);
     }
 
     private float[] hidden(float[] x) {
@@ -113,7 +148,7 @@ class TokenClippingTest {
       return hidden;
     }
 
-    private double[] output(float[] hidden, int batch) {
+    private float[] output(float[] hidden, int batch) {
       final float[] y = linear(hidden, "l2");
       final int sequences = golden.ints("lengths" + batch).length;
       final int length = (int) golden.shape("x" + batch)[1];
@@ -122,7 +157,11 @@ class TokenClippingTest {
       for (int i = 0; i < y.length; i++) {
         means[i / (length * columns) * columns + i % columns] += (double) y[i] / length;
       }
-      return means;
+      final float[] outputs = new float[means.length];
+      for (int i = 0; i < means.length; i++) {
+        outputs[i] = (float) means[i];
+      }
+      return outputs;
     }
 
     private float[] linear(float[] x, String layer) {

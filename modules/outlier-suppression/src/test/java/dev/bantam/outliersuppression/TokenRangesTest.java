@@ -26,7 +26,7 @@ class TokenRangesTest {
       SuppressOutliersTest.step("suppress-outliers", "smoothquant").apply(state);
       final EncoderModel model = bench.model();
       final List<Site> sites = EncoderPlaces.productInputs(TinyBench.LAYERS);
-      final TokenRanges.Chosen chosen =
+      final TokenClipping.Chosen chosen =
           new TokenRanges(state, model, List.of(bench.all()), sites, Codes.AFFINE, 3)
               .choose(SHARES, bar);
       final float[] exact = model.outputs(bench.all()).values();
