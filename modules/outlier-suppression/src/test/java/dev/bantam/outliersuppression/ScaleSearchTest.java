@@ -228,14 +228,19 @@ class ScaleSearchTest {
             new Formats(codes, bits, false, codes, bits, perRow),
             (a, b) -> distance(a, b, x, w, n));
     // affine codes put the zero point on a tie, where float and double part by a factor of up to
-    // 2.6
-    final double slack = codes == Codes.AFFINE ? 1.6 : 0.01;
-    assertEquals(loss, losses[step], slack * loss, "loss at the tabled step");
+    // 2.6 at a threshold: another may win, but not by that much
+    final int best = ScaleSearch.best(losses);
+    if (codes == Codes.SYMMETRIC) {
+      assertEquals(loss, losses[step], 0.001 * loss, "loss at the tabled step");
+      assertEquals(step, best, "the step of least loss");
+    } else {
+      assertEquals(0, Math.log(losses[step] / loss), Math.log(2), "loss at the tabled step");
+      assertEquals(loss, losses[best], 0.15 * loss, "least loss");
+    }
     assertEquals(t, grid[step], 1e-4);
     assertEquals(s2, trials.get(step).scale()[2], 1e-4);
     assertEquals(s5, trials.get(step).scale()[5], 1e-4);
-    assertTrue(losses[ScaleSearch.best(losses)] <= losses[step]);
-    assertTrue(losses[ScaleSearch.best(losses)] < 0.5 * losses[0], "scaling does not help");
+    assertTrue(losses[best] < 0.5 * losses[0], "scaling does not help");
   }
 
   private static double distance(float[] a, float[] b, float[] x, float[] w, int n) {
