@@ -207,7 +207,19 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
   /** Off-heap: the source and the live model, and what training or compressing adds to them. */
   private static long tensors(Prepared prepared, Subject subject) {
     return ofModel(prepared, subject)
-        + Math.max(largest(prepared, subject, Step.Cost::offHeapBytes), merging(prepared, subject));
+        + Math.max(
+            largest(prepared, subject, Step.Cost::offHeapBytes),
+            Math.max(merging(prepared, subject), deltas(prepared, subject)));
+  }
+
+  /** The model, what is read back of it, and another base where one is named. */
+  private static long deltas(Prepared prepared, Subject subject) {
+    return prepared.cells().stream()
+        .filter(c -> c.isDelta() && c.subject() == subject)
+        .mapToLong(c -> (c.variant().delta().orElseThrow().base().isPresent() ? 3 : 2))
+        .map(models -> models * weights(subject))
+        .max()
+        .orElse(0);
   }
 
   /** The models that are merged, and what comes of them. */
