@@ -251,7 +251,9 @@ sealed interface Evidence {
       return measured;
     }
 
-    /** Batches r, r + slices, ...: no example is in two slices. */
+    /**
+     * Batches r, r + slices, ...: no example is in two slices if there are training rows enough.
+     */
     private <T> List<T> slice(List<T> all, int r) {
       final List<T> slice = new ArrayList<>();
       for (int i = r; i < all.size(); i += slices) {

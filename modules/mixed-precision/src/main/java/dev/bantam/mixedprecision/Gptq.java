@@ -63,14 +63,15 @@ record Gptq(
 
   private static Gptq read(Settings settings) {
     final boolean actOrder = settings.flag("act-order", false);
-    final boolean groups = settings.has("group-size");
+    final boolean staticGroups =
+        settings.has("group-size") && settings.flag("static-groups", false);
     return new Gptq(
         settings.integer("batches", 1, MOST, 16),
         settings.integer("batch", 1, 1 << 12, 32),
         settings.integer("block", 1, MOST, 128),
         settings.number("dampening", 1e-9, 10, 0.01),
         actOrder,
-        groups && !actOrder && settings.flag("static-groups", false));
+        staticGroups);
   }
 
   @Override
@@ -180,7 +181,8 @@ record Gptq(
         model.linearInputs(
             batch.batch(),
             input.keySet(),
-            (name, x, rows, columns) -> moments.get(input.get(name)).add(x, rows));
+            (name, x, rows, columns) ->
+                moments.get(input.get(name)).add(x, rows, batch.batch().sequences()));
       }
     }
     moments.values().forEach(SecondMoments::close);
@@ -219,6 +221,7 @@ record Gptq(
         grids[g] = fit.fit(w, g * size, size);
       }
     }
+    final boolean[] gone = MatrixQuantizer.gone(state, name, format);
     final GptqRows kernel =
         new GptqRows(
             hessian, block, groups.width(), groups.height(), when, () -> GroupFit.of(format));
@@ -228,7 +231,8 @@ record Gptq(
         .run(
             (rows + ROWS - 1) / ROWS,
             (piece, worker) ->
-                kernel.quantize(w, piece * ROWS, Math.min(rows, (piece + 1) * ROWS), codes, grids));
+                kernel.quantize(
+                    w, gone, piece * ROWS, Math.min(rows, (piece + 1) * ROWS), codes, grids));
     return MatrixQuantizer.tensor(name, groups, format, codes, grids);
   }
 }

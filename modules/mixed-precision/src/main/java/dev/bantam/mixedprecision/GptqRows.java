@@ -65,12 +65,15 @@ final class GptqRows {
    * Rounds rows {@code from..to}.
    *
    * @param w [rows x columns]; not modified
+   * @param gone elements that are zero and stay so, [rows x columns]; empty if there are none. What
+   *     making up for others adds to them is made up for by those behind them
    * @param codes out, [rows x columns]
    * @param grids by group, row by row; out, or in where groups are given
-   * @return {@code 1/2 sum e_j^2}: half the squared change at the output, the dampening's included
+   * @return {@code 1/2 sum e_j^2}: the squared change at the output of a text, the dampening's
+   *     included
    */
-  double quantize(float[] w, int from, int to, byte[] codes, GroupGrid[] grids) {
-    final Row row = new Row();
+  double quantize(float[] w, boolean[] gone, int from, int to, byte[] codes, GroupGrid[] grids) {
+    final Row row = new Row(gone);
     double error = 0;
     for (int r = from; r < to; r++) {
       error += row.quantize(w, r, codes, grids);
@@ -87,6 +90,11 @@ final class GptqRows {
     private final double[] rest = new double[n]; // as of the beginning of the block
     private final double[] now = new double[n]; // within the block
     private final double[] errors = new double[block];
+    private final boolean[] gone;
+
+    Row(boolean[] gone) {
+      this.gone = gone;
+    }
 
     double quantize(float[] w, int r, byte[] codes, GroupGrid[] grids) {
       final int at = r * n;
@@ -124,7 +132,8 @@ final class GptqRows {
         if (!isStatic() && j % width == 0) {
           grids[g] = fitted(j, Math.min(n, j + width));
         }
-        final int code = grids[g].code((float) now[j]);
+        final boolean stays = gone.length > 0 && gone[at + column];
+        final int code = grids[g].code(stays ? 0f : (float) now[j]);
         codes[at + column] = (byte) code;
         final double e = (now[j] - grids[g].value(code)) / hessian.upper(j, j);
         errors[j - start] = e;

@@ -1,6 +1,7 @@
 package dev.bantam.mixedprecision;
 
 import dev.bantam.checkpoint.SafetensorsType;
+import dev.bantam.compression.CompressionState;
 import dev.bantam.compression.GroupedTensor;
 import dev.bantam.compression.Groups;
 import dev.bantam.tensor.BantamException;
@@ -72,6 +73,21 @@ final class MatrixQuantizer {
       case AFFINE -> GroupedTensor.affine(shape, bits, groups, codes, scales, zeros, type);
       case OFFSET -> GroupedTensor.withOffsets(shape, bits, groups, codes, scales, offsets, type);
     };
+  }
+
+  /**
+   * What an earlier step has pruned, and stays so where zero has a code; empty if there is nothing.
+   */
+  static boolean[] gone(CompressionState state, String name, WeightFormat format) {
+    if (state.form(name).isEmpty() || format.scheme() == WeightFormat.Scheme.OFFSET) {
+      return new boolean[0];
+    }
+    final float[] w = state.weight(name);
+    final boolean[] gone = new boolean[w.length];
+    for (int i = 0; i < w.length; i++) {
+      gone[i] = w[i] == 0f;
+    }
+    return gone;
   }
 
   private static float requireFinite(

@@ -130,7 +130,10 @@ record QuantizedTraining(Retraining training, boolean learned) implements Roundi
           (name, format) -> {
             final FakeQuantizedLinear operator =
                 new FakeQuantizedLinear(
-                    name, state.weights().get(name), format, gone(state, name, format));
+                    name,
+                    state.weights().get(name),
+                    format,
+                    MatrixQuantizer.gone(state, name, format));
             operators.put(name, operator);
             model.setOperator(name, operator);
           });
@@ -143,19 +146,6 @@ record QuantizedTraining(Retraining training, boolean learned) implements Roundi
       operators.values().forEach(FakeQuantizedLinear::close);
     }
     codes.forEach(store);
-  }
-
-  /** What an earlier step has pruned, and stays so where zero has a code. */
-  private static boolean[] gone(CompressionState state, String name, WeightFormat format) {
-    if (state.form(name).isEmpty() || format.scheme() == Scheme.OFFSET) {
-      return new boolean[0];
-    }
-    final float[] w = state.weight(name);
-    final boolean[] gone = new boolean[w.length];
-    for (int i = 0; i < w.length; i++) {
-      gone[i] = w[i] == 0f;
-    }
-    return gone;
   }
 
   /** Keeps the levels those of the weights: before each update, and whenever they are looked at. */

@@ -6,8 +6,9 @@ import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Workers;
 
 /**
- * {@code H = sum over rows x of x x^T}: half the Hessian of the squared error that a change of a
- * linear layer's weights makes at its output, the same for each of its rows.
+ * {@code H = 2/N sum over rows x of x x^T}, N the number of texts: the Hessian of the squared error
+ * of a text that a change of a linear layer's weights makes at its output, the same for each of its
+ * rows.
  *
  * <p>Products of one batch are added in float32, batches in float64. Off-heap memory is that of a
  * panel for each thread.
@@ -19,6 +20,7 @@ final class SecondMoments implements AutoCloseable {
   private final double[] sums;
   private final Workers workers;
   private final Floats[] panels;
+  private long texts;
 
   /**
    * @param n inputs of the layer
@@ -39,8 +41,10 @@ final class SecondMoments implements AutoCloseable {
    * Adds a batch.
    *
    * @param x [rows, n] from position 0
+   * @param count texts that the rows are of
    */
-  void add(Floats x, int rows) {
+  void add(Floats x, int rows, int count) {
+    texts += count;
     workers.run((n + PANEL - 1) / PANEL, (piece, worker) -> addPanel(x, rows, piece, worker));
   }
 
@@ -71,7 +75,7 @@ final class SecondMoments implements AutoCloseable {
 
   /** Element (i, j). */
   double at(int i, int j) {
-    return i <= j ? sums[i * n + j] : sums[j * n + i];
+    return 2 * (i <= j ? sums[i * n + j] : sums[j * n + i]) / texts;
   }
 
   /** Frees the panels; the sums stay. */

@@ -219,7 +219,7 @@ class GptqStepTest {
     final float[] w = Floats.toArray(before.weights.get(name));
     try (Workers workers = new Workers(1);
         SecondMoments moments = new SecondMoments(WIDTH, workers)) {
-      moments.add(Floats.of(Floats.tensor(x, x.length / WIDTH, WIDTH)), x.length / WIDTH);
+      moments.add(Floats.of(Floats.tensor(x, x.length / WIDTH, WIDTH)), x.length / WIDTH, 1);
       final WeightFormat format = WeightFormat.of(3, java.util.OptionalInt.empty());
       final byte[] codes = new byte[w.length];
       final GroupGrid[] grids = new GroupGrid[WIDTH];
@@ -230,7 +230,7 @@ class GptqStepTest {
               1,
               GptqRows.Groups.DYNAMIC,
               () -> GroupFit.of(format))
-          .quantize(w, 0, WIDTH, codes, grids);
+          .quantize(w, new boolean[0], 0, WIDTH, codes, grids);
       final GroupedTensor form = (GroupedTensor) state.form(name).orElseThrow();
       assertArrayEquals(codes, form.codes(), name);
       final float[] nearest =

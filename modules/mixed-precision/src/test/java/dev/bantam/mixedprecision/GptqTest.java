@@ -48,7 +48,7 @@ class GptqTest {
     }
 
     SecondMoments moments() {
-      return GptqTest.moments(x, columns);
+      return GptqTest.moments(x, columns, 1);
     }
 
     int width() {
@@ -101,10 +101,12 @@ class GptqTest {
     }
   }
 
-  private static SecondMoments moments(float[] x, int columns) {
+  /** H of so many texts. */
+  private static SecondMoments moments(float[] x, int columns, int texts) {
     try (Workers workers = new Workers(2);
         SecondMoments moments = new SecondMoments(columns, workers)) {
-      moments.add(Floats.of(Floats.tensor(x, x.length / columns, columns)), x.length / columns);
+      moments.add(
+          Floats.of(Floats.tensor(x, x.length / columns, columns)), x.length / columns, texts);
       return moments;
     }
   }
@@ -182,14 +184,12 @@ class GptqTest {
       final double error =
           layer
               .kernel(hessian, () -> (w, from, n) -> published(layer.settings, w, from, n))
-              .quantize(layer.w, 0, layer.rows, codes, grids);
-      // there H has a factor of 2
-      assertEquals(golden.expected().path("error").asDouble(), 2 * error, 2e-4 * error);
+              .quantize(layer.w, new boolean[0], 0, layer.rows, codes, grids);
+      assertEquals(golden.expected().path("error").asDouble(), error, 2e-4 * error);
       check(layer, hessian, codes, grids, across);
     }
   }
 
-  /** The published H is twice ours, of one sequence. */
   private static void checkMoments(Layer layer) {
     final double[] expected = layer.golden.doubles("out.H");
     final SecondMoments moments = layer.moments();
@@ -199,8 +199,7 @@ class GptqTest {
     }
     for (int i = 0; i < layer.columns; i++) {
       for (int j = 0; j < layer.columns; j++) {
-        assertEquals(
-            expected[i * layer.columns + j], 2 * moments.at(i, j), 2e-6 * peak, i + "," + j);
+        assertEquals(expected[i * layer.columns + j], moments.at(i, j), 2e-6 * peak, i + "," + j);
       }
     }
   }
@@ -248,7 +247,7 @@ class GptqTest {
       final GroupGrid[] grids = new GroupGrid[layer.rows * across];
       layer
           .kernel(hessian, () -> GroupFit.of(format))
-          .quantize(layer.w, 0, layer.rows, codes, grids);
+          .quantize(layer.w, new boolean[0], 0, layer.rows, codes, grids);
       check(layer, hessian, codes, grids, across);
     }
   }
@@ -266,7 +265,7 @@ class GptqTest {
       final GroupGrid[] grids = new GroupGrid[layer.rows];
       layer
           .kernel(layer.hessian(), () -> GroupFit.of(format))
-          .quantize(layer.w, 0, layer.rows, codes, grids);
+          .quantize(layer.w, new boolean[0], 0, layer.rows, codes, grids);
       final float[] restored = new float[codes.length];
       for (int i = 0; i < codes.length; i++) {
         restored[i] = grids[i / layer.columns].value(codes[i]);
@@ -280,7 +279,7 @@ class GptqTest {
   @Test
   void twoColumnsByHand() {
     final float[] x = {1, 1, 1, 2, 0, 1}; // H = [[2, 3], [3, 6]]
-    final GptqHessian hessian = GptqHessian.of(moments(x, 2), 1e-12, false);
+    final GptqHessian hessian = GptqHessian.of(moments(x, 2, 2), 1e-12, false);
     final byte[] codes = new byte[2];
     final GroupGrid[] grids = new GroupGrid[1];
     final GptqRows kernel =
@@ -292,7 +291,8 @@ class GptqTest {
             GptqRows.Groups.STATIC,
             () -> (w, from, n) -> GroupGrid.around(1f, 0, 4));
     // the first loses .4, so the second gains .4 * 3/6 and goes from 2.4 to 2.6
-    final double error = kernel.quantize(new float[] {1.4f, 2.4f}, 0, 1, codes, grids);
+    final double error =
+        kernel.quantize(new float[] {1.4f, 2.4f}, new boolean[0], 0, 1, codes, grids);
     assertArrayEquals(new byte[] {1, 3}, codes);
     // half of d^T H d of d = (.4, -.6)
     assertEquals((2 * 0.16 - 2 * 3 * 0.24 + 6 * 0.36) / 2, error, 1e-6);
@@ -317,13 +317,13 @@ class GptqTest {
       final byte[] codes = new byte[w.length];
       final GroupGrid[] grids = new GroupGrid[21];
       new GptqRows(
-              GptqHessian.of(moments(x, n), 0.01, true),
+              GptqHessian.of(moments(x, n, 2), 0.01, true),
               5,
               8,
               1,
               GptqRows.Groups.STATIC,
               () -> GroupFit.of(format))
-          .quantize(w, 0, 7, codes, grids);
+          .quantize(w, new boolean[0], 0, 7, codes, grids);
       try (Workers workers = new Workers(1)) {
         assertArrayEquals(
             MatrixQuantizer.quantize("w", w, 7, n, format, workers).codes(), codes, scheme + "");
@@ -341,7 +341,7 @@ class GptqTest {
     for (int i = 0; i < x.length; i++) {
       x[i] = (float) (random.nextGaussian() * (1 + i % n % 7));
     }
-    final SecondMoments moments = moments(x, n);
+    final SecondMoments moments = moments(x, n, 2);
     final GptqHessian hessian = GptqHessian.of(moments, 0.01, byDiagonal);
     double trace = 0;
     for (int i = 0; i < n; i++) {
@@ -372,6 +372,59 @@ class GptqTest {
   @Test
   void whatCannotBeFactoredIsRefused() {
     final float[] x = {Float.NaN, 1};
-    assertThrows(ArithmeticException.class, () -> GptqHessian.of(moments(x, 2), 0.01, false));
+    assertThrows(ArithmeticException.class, () -> GptqHessian.of(moments(x, 2, 2), 0.01, false));
+  }
+
+  /**
+   * What is gone gets the code of zero, and what was added to it goes on to the columns behind it.
+   */
+  @Test
+  void whatIsGoneStays() {
+    final Random random = new Random(3);
+    final int n = 24;
+    final int rows = 5;
+    final float[] x = new float[40 * n];
+    for (int i = 0; i < x.length; i++) {
+      x[i] = (float) (random.nextGaussian() + (i % n == 0 ? 0 : x[i - 1])); // neighbours alike
+    }
+    final float[] w = new float[rows * n];
+    final boolean[] gone = new boolean[w.length];
+    for (int i = 0; i < w.length; i++) {
+      gone[i] = random.nextInt(2) == 0;
+      w[i] = gone[i] ? 0f : (float) random.nextGaussian();
+    }
+    final WeightFormat format = WeightFormat.of(4, OptionalInt.empty());
+    final GptqHessian hessian = GptqHessian.of(moments(x, n, 1), 0.01, false);
+    final GptqRows kernel =
+        new GptqRows(hessian, 8, n, 1, GptqRows.Groups.STATIC, () -> GroupFit.of(format));
+    final byte[] codes = new byte[w.length];
+    final GroupGrid[] grids = new GroupGrid[rows];
+    kernel.quantize(w, gone, 0, rows, codes, grids);
+    final byte[] without = new byte[w.length];
+    kernel.quantize(w, new boolean[0], 0, rows, without, new GroupGrid[rows]);
+    int brought = 0;
+    double ours = 0;
+    double nearest = 0;
+    for (int t = 0; t < 40; t++) {
+      for (int r = 0; r < rows; r++) {
+        double own = 0;
+        double plain = 0;
+        for (int c = 0; c < n; c++) {
+          final int i = r * n + c;
+          own += x[t * n + c] * ((double) grids[r].value(codes[i]) - w[i]);
+          plain += x[t * n + c] * ((double) grids[r].value(grids[r].code(w[i])) - w[i]);
+        }
+        ours += own * own;
+        nearest += plain * plain;
+      }
+    }
+    for (int i = 0; i < w.length; i++) {
+      if (gone[i]) {
+        assertEquals(0f, grids[i / n].value(codes[i]));
+        brought += without[i] == grids[i / n].code(0f) ? 0 : 1;
+      }
+    }
+    assertTrue(brought > 0, "without it, some would come back");
+    assertTrue(ours < nearest, ours + " against " + nearest);
   }
 }

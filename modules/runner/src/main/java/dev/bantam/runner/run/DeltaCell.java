@@ -3,7 +3,6 @@ package dev.bantam.runner.run;
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.compression.TensorSelector;
-import dev.bantam.compression.WeightErrors;
 import dev.bantam.data.Split;
 import dev.bantam.data.TokenizedExample;
 import dev.bantam.deltamerging.DeltaCoding;
@@ -13,15 +12,12 @@ import dev.bantam.export.PackedFile;
 import dev.bantam.report.SizePart;
 import dev.bantam.report.StepRecord;
 import dev.bantam.report.StoredSize;
-import dev.bantam.report.TensorRecord;
 import dev.bantam.runner.experiment.DeltaSpec;
-import dev.bantam.tensor.Floats;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.TreeMap;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -75,7 +71,10 @@ final class DeltaCell {
     try (DeltaFile read = DeltaFile.open(file)) {
       tuned.keySet().forEach(name -> restored.put(name, read.tensor(name, base.parameters())));
     }
-    return new Stored(size(sizes, tuned, file), restored, record(sizes, tuned, restored));
+    return new Stored(
+        size(sizes, tuned, file),
+        restored,
+        Records.delta(spec, base.name(), sizes, tuned, restored));
   }
 
   private Map<String, INDArray> moments(Map<String, INDArray> tuned, long seed) {
@@ -116,26 +115,5 @@ final class DeltaCell {
         sizes.total(),
         parts,
         SafetensorsFile.sha256(file));
-  }
-
-  private StepRecord record(
-      DeltaFile.Sizes sizes, Map<String, INDArray> tuned, Map<String, INDArray> restored) {
-    final List<TensorRecord> tensors = new ArrayList<>();
-    restored.forEach(
-        (name, tensor) -> {
-          if (TensorSelector.isEncoderMatrix(name)) {
-            final float[] values = Floats.toArray(tensor);
-            tensors.add(
-                new TensorRecord(
-                    name,
-                    "difference to " + base.name(),
-                    WeightErrors.sparsity(values),
-                    sizes.of(name),
-                    WeightErrors.relative(Floats.toArray(tuned.get(name)), values),
-                    OptionalInt.empty(),
-                    OptionalDouble.empty()));
-          }
-        });
-    return Records.delta(spec, base.name(), tensors);
   }
 }

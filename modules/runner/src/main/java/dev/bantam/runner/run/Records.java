@@ -11,6 +11,7 @@ import dev.bantam.compression.StepLog;
 import dev.bantam.compression.TensorSelector;
 import dev.bantam.compression.WeightErrors;
 import dev.bantam.data.Split;
+import dev.bantam.deltamerging.DeltaFile;
 import dev.bantam.export.PackedFile;
 import dev.bantam.report.CellId;
 import dev.bantam.report.EventRecord;
@@ -36,6 +37,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.function.ToLongFunction;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Turns what a cell did into the records that reports are made of. */
@@ -152,10 +154,19 @@ final class Records {
   }
 
   /** How a cell was stored as differences to a base. */
-  static StepRecord delta(DeltaSpec spec, String base, List<TensorRecord> tensors) {
+  static StepRecord delta(
+      DeltaSpec spec,
+      String base,
+      DeltaFile.Sizes sizes,
+      Map<String, INDArray> tuned,
+      Map<String, INDArray> restored) {
     final ObjectNode settings = (ObjectNode) json(spec.settings());
     settings.put("base", base);
-    return new StepRecord("delta", spec.word(), settings, tensors);
+    return new StepRecord(
+        "delta",
+        spec.word(),
+        settings,
+        compared("difference to " + base, tuned, restored, sizes::of));
   }
 
   /**
@@ -179,23 +190,42 @@ final class Records {
       final ObjectNode scores = settings.putObject("mean_on_tune");
       tune.forEach((lambda, score) -> scores.put(Double.toString(lambda), score));
     }
+    return new StepRecord(
+        "merge",
+        spec.word(),
+        settings,
+        compared(
+            "merged by " + spec.word(), own, merged, n -> Float.BYTES * merged.get(n).length()));
+  }
+
+  /**
+   * The matrices of the encoder layers beside what they were before.
+   *
+   * @param treatment in words
+   * @param bytes that each takes
+   */
+  private static List<TensorRecord> compared(
+      String treatment,
+      Map<String, INDArray> before,
+      Map<String, INDArray> after,
+      ToLongFunction<String> bytes) {
     final List<TensorRecord> tensors = new ArrayList<>();
-    merged.forEach(
+    after.forEach(
         (name, tensor) -> {
           if (TensorSelector.isEncoderMatrix(name)) {
             final float[] values = Floats.toArray(tensor);
             tensors.add(
                 new TensorRecord(
                     name,
-                    "merged by " + spec.word(),
+                    treatment,
                     WeightErrors.sparsity(values),
-                    Float.BYTES * (long) values.length,
-                    WeightErrors.relative(Floats.toArray(own.get(name)), values),
+                    bytes.applyAsLong(name),
+                    WeightErrors.relative(Floats.toArray(before.get(name)), values),
                     OptionalInt.empty(),
                     OptionalDouble.empty()));
           }
         });
-    return new StepRecord("merge", spec.word(), settings, tensors);
+    return tensors;
   }
 
   private static JsonNode json(ResolvedValue value) {
