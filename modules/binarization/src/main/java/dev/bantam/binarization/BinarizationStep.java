@@ -54,6 +54,18 @@ record BinarizationStep(
   private static final String STEP = "binarize";
   private static final String POOLER = "pooler.dense.weight";
 
+  /** Query, key, value and probabilities of a layer. */
+  private static final int ATTENTION_SITES = 4;
+
+  private static final String HEAD = "classifier.weight";
+  private static final String UP = ".intermediate.dense.weight";
+  private static final String DOWN = ".output.dense.weight";
+  private static final List<String> PROJECTIONS =
+      List.of(
+          ".attention.self.query.weight",
+          ".attention.self.key.weight",
+          ".attention.self.value.weight");
+
   BinarizationStep {
     activations = List.copyOf(activations);
   }
@@ -178,15 +190,63 @@ record BinarizationStep(
                     + " of 'freeze', or list it under 'skip'."));
       }
     }
+    problems.addAll(incomplete(shapes.keySet(), new LinkedHashSet<>(selector.select(shapes))));
+    final long[] head = shapes.get(HEAD);
+    if (head != null
+        && head[0] == 1
+        && training.isTaught()
+        && training.labels() != BinaryTraining.usualLabels(method)) {
+      problems.add(
+          new StepProblem(
+              "train",
+              "'labels' has no effect on a head of one output, which learns the teacher's number"
+                  + " alone. Take it out, or write 'teacher: none' to learn from labels."));
+    }
+    return problems;
+  }
+
+  /** Layers of which too little is to be binarized for what they would be trained with. */
+  private List<StepProblem> incomplete(Set<String> names, Set<String> targets) {
+    final List<StepProblem> problems = new ArrayList<>();
+    for (String name : names) {
+      if (last() != Coders.FLOAT && name.endsWith(PROJECTIONS.get(0))) {
+        final String layer = name.substring(0, name.length() - PROJECTIONS.get(0).length());
+        final List<String> left =
+            PROJECTIONS.stream().map(layer::concat).filter(p -> !targets.contains(p)).toList();
+        if (!left.isEmpty() && left.size() < PROJECTIONS.size()) {
+          problems.add(
+              new StepProblem(
+                  "targets",
+                  "query, key and value of a layer are binarized together or not at all, and of "
+                      + layer
+                      + " "
+                      + left
+                      + " are left out. Add them to 'targets', or list all three under 'skip'."));
+        }
+      }
+      if (relu && targets.contains(name) && name.endsWith(UP)) {
+        final String down = name.substring(0, name.length() - UP.length()) + DOWN;
+        if (!targets.contains(down)) {
+          problems.add(
+              new StepProblem(
+                  "relu",
+                  "has no effect where '"
+                      + down
+                      + "' is not binarized, and '"
+                      + name
+                      + "' before it is. Write 'relu: false', or binarize both."));
+        }
+      }
+    }
     return problems;
   }
 
   /** A single output is learned by its squared difference, so nothing stands against a teacher. */
   private static Map<String, long[]> withoutHead(Map<String, long[]> shapes) {
     final Map<String, long[]> others = new LinkedHashMap<>(shapes);
-    final long[] head = shapes.get("classifier.weight");
+    final long[] head = shapes.get(HEAD);
     if (head != null) {
-      others.put("classifier.weight", new long[] {Math.max(2, head[0]), head[1]});
+      others.put(HEAD, new long[] {Math.max(2, head[0]), head[1]});
     }
     return others;
   }
@@ -238,9 +298,20 @@ record BinarizationStep(
       final long row = coder.levels() == 2 ? (shape[1] + 7) / 8 : (shape[1] + 4) / 5;
       final long scales = Float.BYTES * (coder.oneScale() ? 1 : shape[0]);
       forecasts.add(
-          new Forecast(name, describe(name) + "; " + training.describe(), shape[0] * row + scales));
+          new Forecast(
+              name,
+              describe(name) + "; " + training.describe(activations.size()),
+              shape[0] * row + scales + learnedBytes(name, shape[1])));
     }
     return forecasts;
+  }
+
+  /** Scale and thresholds of a matrix's inputs; those of attention's sites count with the query. */
+  private long learnedBytes(String name, long inputs) {
+    if (method != Method.BIT || last() == Coders.FLOAT || name.equals(Coding.WORDS)) {
+      return 0;
+    }
+    return Float.BYTES * (1 + inputs + (name.endsWith(PROJECTIONS.get(0)) ? ATTENTION_SITES : 0));
   }
 
   /** A teacher's forward beside each training pass costs a third of it. */
@@ -312,10 +383,38 @@ record BinarizationStep(
       int stage,
       Optional<Coding> before,
       List<CodeFlips> flips) {
+    final Optional<Instructor> instructor = instructor(state.resources(), model, before);
+    try {
+      model.detachAll();
+      before.ifPresent(Coding::close);
+      return train(state, model, stage, before, instructor, flips);
+    } finally {
+      instructor.ifPresent(Instructor::close);
+    }
+  }
+
+  /**
+   * The model of the stage before, as it is attached now, or the dense one; none without lessons.
+   */
+  private Optional<Instructor> instructor(
+      StepResources resources, EncoderModel model, Optional<Coding> before) {
+    if (!training.isTaught()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        before
+            .map(coding -> Instructor.copy(model, coding, resources.workers()))
+            .orElseGet(() -> Instructor.dense(resources.teacher())));
+  }
+
+  private Coding train(
+      CompressionState state,
+      EncoderModel model,
+      int stage,
+      Optional<Coding> before,
+      Optional<Instructor> instructor,
+      List<CodeFlips> flips) {
     final StepResources resources = state.resources();
-    final Optional<EncoderModel> earlier = before.map(coding -> copy(model, coding, resources));
-    model.detachAll();
-    before.ifPresent(Coding::close);
     final Coding coding =
         new Coders(
                 method,
@@ -335,7 +434,7 @@ record BinarizationStep(
     final CodeFlips counted = new CodeFlips(coding, watched, resources.progress());
     flips.add(counted);
     final long seed = state.seed("training", stage == 0 ? STEP : STEP + "-" + (stage + 1));
-    if (!training.isTaught()) {
+    if (instructor.isEmpty()) {
       training
           .retraining()
           .run(
@@ -348,31 +447,12 @@ record BinarizationStep(
       return coding;
     }
     try (Lessons lessons =
-        new Lessons(
-            method,
-            earlier.orElseGet(resources::teacher),
-            training.labels(),
-            resources.workers())) {
+        new Lessons(method, instructor.get().model(), training.labels(), resources.workers())) {
       training
           .retraining()
           .run(state, watched.keySet(), seed, counted, lessons::outputs, lessons::terms);
     }
     return coding;
-  }
-
-  /** A model of its own that computes what the live one does now. */
-  private static EncoderModel copy(EncoderModel model, Coding coding, StepResources resources) {
-    final Map<String, INDArray> weights = new LinkedHashMap<>();
-    model
-        .weights()
-        .forEach(
-            (name, tensor) ->
-                weights.put(name, Floats.tensor(Floats.toArray(tensor), tensor.shape())));
-    final EncoderModel copy =
-        new EncoderModel(
-            model.architecture(), model.head(), model.pooling(), weights, resources.workers());
-    coding.copy().attach(copy);
-    return copy;
   }
 
   private Batch firstBatch(CompressionState state) {

@@ -13,7 +13,7 @@ import java.util.Locale;
  *
  * @param retraining loop, rates and teacher; each stage is one
  * @param labels weight of the labels' loss beside the teacher's
- * @param scaleRate learning rate of scales and thresholds over that of the rest
+ * @param scaleRate learning rate of scales over that of the rest
  */
 record BinaryTraining(Retraining retraining, double labels, double scaleRate) {
   /** Large enough that signs change: 5 to 20 times that of float fine-tuning. */
@@ -26,7 +26,7 @@ record BinaryTraining(Retraining retraining, double labels, double scaleRate) {
    * Reads {@code train:}; a problem if it is missing.
    *
    * @param wordsAreCoded whether the word table is trained too
-   * @param elastic whether there are scales and thresholds to learn
+   * @param elastic whether there are scales to learn
    */
   static BinaryTraining read(Settings step, Method method, boolean wordsAreCoded, boolean elastic) {
     return step.mapping("train")
@@ -64,9 +64,7 @@ record BinaryTraining(Retraining retraining, double labels, double scaleRate) {
     final Teacher teacher =
         s.choice("teacher", Teacher.class, method == Method.SIGN ? Teacher.NONE : Teacher.DENSE);
     final double labels =
-        teacher == Teacher.NONE
-            ? 1
-            : s.number("labels", 0, 100, method == Method.BIBERT ? 0.5 : 0.0);
+        teacher == Teacher.NONE ? 1 : s.number("labels", 0, 100, usualLabels(method));
     final double scaleRate =
         elastic
             ? s.number("scale-learning-rate", 1e-12, BELOW_ONE, SCALE_LEARNING_RATE)
@@ -74,6 +72,11 @@ record BinaryTraining(Retraining retraining, double labels, double scaleRate) {
             : 1;
     return new BinaryTraining(
         new Retraining(settings, teacher, teacher == Teacher.NONE ? 0 : 1, 1), labels, scaleRate);
+  }
+
+  /** The weight of the labels' loss beside a teacher's if the file gives none. */
+  static double usualLabels(Method method) {
+    return method == Method.BIBERT ? 0.5 : 0.0;
   }
 
   /** Whether there is a teacher. */
@@ -85,14 +88,19 @@ record BinaryTraining(Retraining retraining, double labels, double scaleRate) {
     return new BinaryTraining(retraining.smoke(), labels, scaleRate);
   }
 
-  /** In words, for plans and logs. */
-  String describe() {
+  /**
+   * In words, for plans and logs.
+   *
+   * @param stages how many times there are as many epochs
+   */
+  String describe(int stages) {
     final int epochs = retraining.settings().epochs();
     return String.format(
         Locale.ROOT,
-        "%d %s %s",
+        "%d %s%s %s",
         epochs,
         epochs == 1 ? "epoch" : "epochs",
+        stages == 1 ? "" : " a stage",
         isTaught() ? "towards the dense model" : "on labels");
   }
 }

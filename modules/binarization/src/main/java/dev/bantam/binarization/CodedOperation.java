@@ -13,11 +13,12 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Coded activations in a stored model: at a site, or at a matrix, whose products then run on bits.
+ * The bits are packed from the model's restored float weight, which stays in memory beside them.
  *
- * <p>Attributes are {@code input} ({@code sign}, {@code range} or {@code elastic}), {@code bits},
- * for elastic inputs {@code signed}, and at a matrix {@code weight} ({@code binary} or {@code
- * ternary}). Elastic inputs have the tensor {@code scale} [1], and {@code move} [inputs] where
- * thresholds were learned.
+ * <p>Attributes are {@code input} ({@code sign}, {@code step}, {@code range} or {@code elastic}),
+ * {@code bits}, for elastic inputs {@code signed}, and at a matrix {@code weight} ({@code binary}
+ * or {@code ternary}). Elastic inputs have the tensor {@code scale} [1], and {@code move} [inputs]
+ * where thresholds were learned.
  */
 final class CodedOperation implements Operation {
   static final String KIND = "coded-input";
@@ -54,7 +55,7 @@ final class CodedOperation implements Operation {
     if (coder instanceof SignInput) {
       attributes.put(INPUT, "sign");
       attributes.put(BITS, "1");
-    } else if (coder instanceof RangeInput range) {
+    } else if (coder instanceof RangeInput range && range.clip() == TernaryWeights.CLIP) {
       attributes.put(INPUT, "range");
       attributes.put(BITS, Integer.toString(range.bits()));
     } else if (coder instanceof StepInput) {
@@ -152,7 +153,7 @@ final class CodedOperation implements Operation {
           if (bits < 2) {
             throw BantamException.badInput("its input 'range' has 2 to 8 bits, not " + bits + ".");
           }
-          return new RangeInput(bits);
+          return new RangeInput(bits, TernaryWeights.CLIP);
         default:
           final boolean signed = Boolean.parseBoolean(one(stored, SIGNED, left, "true", "false"));
           final INDArray scale = stored.tensors().get(ElasticInput.SCALE);

@@ -20,7 +20,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param activations bits of activations, 1 to 8; {@link #FLOAT} to leave them
  * @param threshold of Bi-Attention
  * @param relu whether BiT's FFN has ReLU
- * @param scaleRate what the learning rate of scales and thresholds is multiplied with
+ * @param scaleRate what the learning rate of scales is multiplied with
  */
 record Coders(
     Method method,
@@ -80,8 +80,12 @@ record Coders(
     return switch (activations) {
       case FLOAT -> Optional.empty();
       case 1 -> Optional.of(new SignInput());
-      default -> Optional.of(new RangeInput(activations));
+      default -> Optional.of(range());
     };
+  }
+
+  private RangeInput range() {
+    return new RangeInput(activations, TernaryWeights.CLIP);
   }
 
   /** Layers may share the weights of one of them. */
@@ -101,8 +105,7 @@ record Coders(
     }
     PROJECTIONS.forEach(kind -> coding.site(site(layer, kind), input().orElseThrow()));
     coding.site(
-        site(layer, Kind.ATTENTION_PROBABILITIES),
-        activations == 1 ? new StepInput() : new RangeInput(activations));
+        site(layer, Kind.ATTENTION_PROBABILITIES), activations == 1 ? new StepInput() : range());
   }
 
   /** The elastic coders of one model, in the making. */

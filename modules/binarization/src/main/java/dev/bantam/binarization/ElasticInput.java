@@ -28,7 +28,7 @@ final class ElasticInput implements InputCoder {
    * @param move one value a column, kept and not copied; null for none
    * @param shift constant part of the coded value, 0 for the formulas of the paper
    * @param gradientScale factor of the scale's gradient
-   * @param learningRateFactor of scale and thresholds
+   * @param learningRateFactor of the scale; thresholds are trained at the rate of weights
    */
   ElasticInput(
       Elastic elastic,
@@ -121,6 +121,6 @@ final class ElasticInput implements InputCoder {
 
   @Override
   public double learningRateFactor(String parameter) {
-    return learningRateFactor;
+    return parameter.equals(SCALE) ? learningRateFactor : 1;
   }
 }

@@ -35,7 +35,7 @@ final class Lessons implements AutoCloseable {
   private final Model.Frozen frozen;
 
   /**
-   * @param teacher of the student's shape; closed with this
+   * @param teacher of the student's shape; kept frozen until this is closed, and not closed
    * @param labels weight of the labels' loss
    */
   Lessons(Method method, EncoderModel teacher, double labels, Workers workers) {
@@ -108,6 +108,5 @@ final class Lessons implements AutoCloseable {
   @Override
   public void close() {
     frozen.close();
-    teacher.close();
   }
 }

@@ -13,9 +13,10 @@ import java.util.Locale;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * A linear layer of packed codes, for inference: the weight is held as bits alone, inputs are coded
+ * A linear layer of packed codes, for inference: products read the weight as bits, inputs are coded
  * and packed row by row, and products count bits. Gives the bits of {@link QuantizedLinear} with
- * the same codes and scales.
+ * the same codes and scales. In a model that was opened from a file the restored float weight
+ * exists beside the bits; it is not read by products.
  */
 final class PackedLinear implements LinearOperator {
   /** Rows that are coded at a time. */

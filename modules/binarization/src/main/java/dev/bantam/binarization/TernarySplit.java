@@ -14,7 +14,7 @@ import java.util.Arrays;
  * With I the weights above the ternary threshold, J the positive and K the other ones below it, and
  * sums over magnitudes, {@code a = (sum I + sum K - sum J) / (2 sum I)}, {@code b = (n sum I / |I|
  * - sum) / (2 (|J| + |K|))}; w1 is {@code a w} on I, {@code w + b} on J, {@code b} on K. In double,
- * as the published code. Biases are halved.
+ * as the published code.
  */
 public final class TernarySplit {
   private static final double THRESHOLD = 0.7;
@@ -26,8 +26,8 @@ public final class TernarySplit {
    *
    * @param w latent ternary weights; not modified
    * @return w1 and w2
-   * @throws IllegalArgumentException if no weight is 0 in the ternary form, or none is left: then
-   *     no such pair exists
+   * @throws IllegalArgumentException if no weight is 0 in the ternary form, if none is left, or if
+   *     a is not between 0 and 1: then no such pair exists
    */
   public static float[][] of(float[] w) {
     final double threshold =
@@ -55,6 +55,18 @@ public final class TernarySplit {
               + " that are not.");
     }
     final double a = (kept + rest - positive) / (2 * kept);
+    if (!(a > 0 && a < 1)) {
+      throw new IllegalArgumentException(
+          "Weights below the ternary threshold sum to "
+              + positive
+              + " (positive) and "
+              + -rest
+              + " (negative), those beyond it to "
+              + kept
+              + " in magnitude. That would split them at a = "
+              + a
+              + ", and signs of both parts agree only between 0 and 1.");
+    }
     final double b =
         (w.length * kept / count - (kept + positive + rest)) / (2.0 * (w.length - count));
     final float[] first = new float[w.length];

@@ -8,15 +8,26 @@ import dev.bantam.tensor.Floats;
  * threshold. Statistics are those of the clipped weights.
  *
  * @param perRow whether each row has its own threshold and scale
- * @param clip weights of this size and beyond count as {@code clip} and get no gradient; infinite
- *     for none
+ * @param low weights up to this count as this and get no gradient; infinite for none
+ * @param high weights from here on count as this and get no gradient; infinite for none
  */
-record TernaryWeights(boolean perRow, float clip) implements WeightCoder {
+record TernaryWeights(boolean perRow, float low, float high) implements WeightCoder {
   /** Share of the mean magnitude below which a weight is 0. */
   private static final float THRESHOLD = 0.7f;
 
   /** Where TernaryBERT and BiBERT clip. */
   static final float CLIP = 2.5f;
+
+  TernaryWeights {
+    if (!(low < high)) {
+      throw new IllegalArgumentException("Clipped from " + low + " to " + high);
+    }
+  }
+
+  /** Clips to {@code [-clip, clip]}. */
+  TernaryWeights(boolean perRow, float clip) {
+    this(perRow, -clip, clip);
+  }
 
   /** Threshold and scale of the matrix. */
   @Override
@@ -45,7 +56,7 @@ record TernaryWeights(boolean perRow, float clip) implements WeightCoder {
   }
 
   private float clipped(float w) {
-    return Math.max(-clip, Math.min(clip, w));
+    return Math.max(low, Math.min(high, w));
   }
 
   private double magnitudes(float[] row, int columns) {
@@ -77,7 +88,7 @@ record TernaryWeights(boolean perRow, float clip) implements WeightCoder {
   @Override
   public void backward(float[] row, int columns, double[] whole, float[] gradient) {
     for (int c = 0; c < columns; c++) {
-      if (Math.abs(row[c]) >= clip) {
+      if (row[c] <= low || row[c] >= high) {
         gradient[c] = 0f;
       }
     }

@@ -20,8 +20,6 @@ import dev.bantam.model.Site.Kind;
 import dev.bantam.model.Tile;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Workers;
-import dev.bantam.training.DistillationLosses;
-import dev.bantam.training.DistillationLosses.Reduction;
 import dev.bantam.training.DistillationTerms;
 import dev.bantam.training.HiddenDistillation;
 import dev.bantam.training.Losses;
@@ -32,6 +30,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -244,20 +243,11 @@ class BibertModelTest {
               HiddenDistillation::direction));
     }
     terms.put("hidden", hidden);
-    final Loss soft =
-        DistillationLosses.softCrossEntropy(golden.floats("teacher_logits"), Reduction.MEAN);
-    final Loss hard = Losses.crossEntropy(golden.ints("labels"));
+    final int[] labels = golden.ints("labels");
+    final float[] logits = golden.floats("teacher_logits");
     final Loss both =
-        (outputs, rows, columns, gradient) -> {
-          final float[] other = new float[gradient.length];
-          final double value =
-              soft.apply(outputs, rows, columns, gradient)
-                  + 0.5 * hard.apply(outputs, rows, columns, other);
-          for (int i = 0; i < other.length; i++) {
-            gradient[i] += 0.5f * other[i];
-          }
-          return value;
-        };
+        new SoftLabels(logits, logits.length / labels.length, 0.5)
+            .loss(Losses.crossEntropy(labels), IntStream.range(0, labels.length).toArray());
     double total = 0;
     for (Map.Entry<String, List<LossTerm>> part : terms.entrySet()) {
       final double value =

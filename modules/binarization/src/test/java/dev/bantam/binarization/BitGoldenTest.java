@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -119,9 +120,12 @@ class BitGoldenTest {
       final float alpha = elastic.initialScale(meanMagnitude(moved));
       golden.check("alpha", alpha);
       final INDArray weight = Floats.tensor(golden.floats("weight"), bias.length, k);
-      golden.check(
-          "weight_binary",
-          BibertGoldenTest.decoded(BinaryWeights.BIT, golden.floats("weight"), bias.length, k));
+      final WeightCoder coder = golden.weights(BinaryWeights.BIT, false);
+      if (golden.has("weight_binary")) {
+        golden.check(
+            "weight_binary",
+            BibertGoldenTest.decoded(coder, golden.floats("weight"), bias.length, k));
+      }
       final ElasticInput input =
           new ElasticInput(
               elastic,
@@ -130,8 +134,7 @@ class BitGoldenTest {
               shift(elastic, moved),
               elastic.gradientScale(x.length),
               1);
-      try (QuantizedLinear operator =
-          new QuantizedLinear(weight, BinaryWeights.BIT, Optional.of(input))) {
+      try (QuantizedLinear operator = new QuantizedLinear(weight, coder, Optional.of(input))) {
         golden.check("y", Operators.forward(operator, x, x.length / k, bias));
         final Map<String, float[]> gradients =
             Operators.backward(operator, x, x.length / k, golden.floats("grad_output"));
@@ -147,7 +150,22 @@ class BitGoldenTest {
   @MethodSource("embeddings")
   void wordTable(Path folder) {
     try (GoldenCase golden = new GoldenCase(folder)) {
-      WordTables.check(golden, BinaryWeights.BIT_TABLE);
+      final boolean oneScale = golden.parameters().required("embed_layerwise").asBoolean();
+      WordTables.check(
+          golden,
+          golden.weights(oneScale ? BinaryWeights.BIT : BinaryWeights.BIT_TABLE, !oneScale));
+    }
+  }
+
+  /** The published code trains scales at a rate of their own, and thresholds with the weights. */
+  @Test
+  void scalesAloneHaveARateOfTheirOwn() {
+    final INDArray one = Floats.tensor(new float[] {1}, 1);
+    final ElasticInput coder = new ElasticInput(new Elastic(1, true), one, one.dup(), 0f, 1, 0.25);
+    assertEquals(Set.of("scale", "move"), coder.parameters().keySet());
+    for (InputCoder input : List.of(coder, coder.copy())) {
+      assertEquals(0.25, input.learningRateFactor("scale"));
+      assertEquals(1, input.learningRateFactor("move"));
     }
   }
 

@@ -55,7 +55,12 @@ class CodingTest {
   }
 
   private static EncoderModel model() {
-    final Random random = new Random(5);
+    return model(5, WORKERS);
+  }
+
+  /** Two layers of three heads of eight, 24 wide. */
+  static EncoderModel model(long seed, Workers workers) {
+    final Random random = new Random(seed);
     final Map<String, INDArray> p = new LinkedHashMap<>();
     p.put(Coding.WORDS, draw(random, 1, VOCABULARY, D));
     p.put("embeddings.position_embeddings.weight", draw(random, 0.3, 40, D));
@@ -92,7 +97,7 @@ class CodingTest {
         Optional.of(new Head(Head.Kind.SINGLE_LABEL, List.of("a", "b", "c"))),
         Pooling.POOLER,
         p,
-        WORKERS);
+        workers);
   }
 
   private static void linear(Map<String, INDArray> p, Random random, String name, int o, int k) {
@@ -106,7 +111,7 @@ class CodingTest {
   }
 
   /** Three sequences; with enough tokens, several shards. */
-  private static Batch batch(int... lengths) {
+  static Batch batch(int... lengths) {
     final Random random = new Random(lengths.length);
     final int[] offsets = new int[lengths.length + 1];
     for (int i = 0; i < lengths.length; i++) {

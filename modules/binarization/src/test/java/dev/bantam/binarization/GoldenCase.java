@@ -127,6 +127,26 @@ final class GoldenCase implements AutoCloseable {
     return parameters().required(parameter).asInt();
   }
 
+  /** Where a case clips, {@code clip_val}; 2.5 where it does not say. */
+  float clip() {
+    return (float) parameters().path("clip_val").asDouble(2.5);
+  }
+
+  /**
+   * The coder for {@code weight_bits}, 1 where a case does not say.
+   *
+   * @param binary the coder of one bit
+   * @param perRow whether more bits have a scale for each row
+   */
+  WeightCoder weights(WeightCoder binary, boolean perRow) {
+    final int bits = parameters().path("weight_bits").asInt(1);
+    return switch (bits) {
+      case 1 -> binary;
+      case 2 -> new TernaryWeights(perRow, clip());
+      default -> throw new IllegalStateException(this + ": no weights of " + bits + " bits");
+    };
+  }
+
   /** Bytes of a tensor behind an entry of that type. */
   SafetensorsEntry entry(String tensor) {
     return file.entry(tensor);

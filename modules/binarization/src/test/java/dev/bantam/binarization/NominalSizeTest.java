@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 class NominalSizeTest {
   private static final double MEBI = 1 << 20;
 
-  private static Map<String, long[]> bertBase() {
+  static Map<String, long[]> bertBase() {
     final Map<String, long[]> shapes = new LinkedHashMap<>();
     shapes.put("embeddings.word_embeddings.weight", new long[] {30_522, 768});
     shapes.put("embeddings.position_embeddings.weight", new long[] {512, 768});

@@ -1,5 +1,6 @@
 package dev.bantam.binarization;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -128,9 +129,9 @@ class OtherQuantizersTest {
   @MethodSource("ternary")
   void ternaryWithClip(Path folder) {
     try (GoldenCase golden = new GoldenCase(folder)) {
-      final float clip = golden.floats("clip")[1];
-      weights(golden, "layer.", new TernaryWeights(false, clip));
-      weights(golden, "row.", new TernaryWeights(true, clip));
+      final float[] clip = golden.floats("clip");
+      weights(golden, "layer.", new TernaryWeights(false, clip[0], clip[1]));
+      weights(golden, "row.", new TernaryWeights(true, clip[0], clip[1]));
     }
   }
 
@@ -140,19 +141,10 @@ class OtherQuantizersTest {
     try (GoldenCase golden = new GoldenCase(folder)) {
       int compared = 0;
       for (String name : golden.names()) {
-        if (!name.startsWith("in.") || !golden.has(first(name, "out."))) {
+        if (!name.startsWith("in.") || name.endsWith("bias") || !golden.has(first(name, "out."))) {
           continue;
         }
         final float[] w = golden.floats(name);
-        if (name.endsWith("bias")) {
-          final float[] half = w.clone();
-          for (int i = 0; i < half.length; i++) {
-            half[i] /= 2;
-          }
-          golden.check(first(name, "out."), half);
-          golden.check(second(name, "out."), half);
-          continue;
-        }
         final int columns = (int) golden.shape(name)[1];
         final boolean rows = name.contains("embeddings");
         final int n = rows ? columns : w.length;
@@ -203,6 +195,30 @@ class OtherQuantizersTest {
         assertThrows(
             IllegalArgumentException.class, () -> TernarySplit.of(new float[] {1, -1, 1, 1}));
     assertTrue(e.getMessage().contains("4 of 4"), e.getMessage());
+  }
+
+  /** Below the threshold lies more than beyond it, and of one sign: a = (1 -+ 1.2) / 2. */
+  @Test
+  void noSplitWhereSignsWouldDisagree() {
+    for (float sign : new float[] {1, -1}) {
+      final float[] w = {1, sign * .3f, sign * .3f, sign * .3f, sign * .3f};
+      final IllegalArgumentException e =
+          assertThrows(IllegalArgumentException.class, () -> TernarySplit.of(w));
+      assertTrue(e.getMessage().contains(sign > 0 ? "a = -0.1" : "a = 1.1"), e.getMessage());
+    }
+  }
+
+  /** Bounds that are not symmetric: of -3, -.5, 1 and 4 in [-1, 2] the threshold is .7875. */
+  @Test
+  void twoSidedClipByHand() {
+    final float[] w = {-3, -.5f, 1, 4};
+    final TernaryWeights coder = new TernaryWeights(true, -1, 2);
+    final float[] codes = new float[4];
+    assertEquals(4f / 3, coder.encode(w, 4, WeightCoder.NOTHING, codes), 1e-6);
+    assertArrayEquals(new float[] {-1, 0, 1, 1}, codes);
+    final float[] gradient = {1, 1, 1, 1};
+    coder.backward(w, 4, WeightCoder.NOTHING, gradient);
+    assertArrayEquals(new float[] {0, 1, 1, 0}, gradient);
   }
 
   /** A matrix of zeros has scale 0, and no code of it is lost. */

@@ -34,9 +34,9 @@ class PackedLinearTest {
     return List.of(
         new SignInput(),
         new StepInput(),
-        new RangeInput(2),
-        new RangeInput(4),
-        new RangeInput(8),
+        new RangeInput(2, 2.5f),
+        new RangeInput(4, 2.5f),
+        new RangeInput(8, 2.5f),
         new ElasticInput(new Elastic(1, true), scale, move, 0f, 1, 1),
         new ElasticInput(new Elastic(1, false), scale, move, 0f, 1, 1),
         new ElasticInput(new Elastic(2, true), scale, null, 0f, 1, 1),

@@ -35,11 +35,16 @@ public final class BitProduct {
    * @param from first output, a multiple of {@value Kernels#BIT_PANEL}
    * @param to end of the outputs, a multiple of {@value Kernels#BIT_PANEL} or the last one
    * @param dots out: [rows, to - from]
+   * @throws IllegalArgumentException if the widths differ, or {@code from} is within a panel
    */
   public void run(BitRows x, BitMatrix w, int from, int to, int[] dots) {
     if (x.columns() != w.inputs()) {
       throw new IllegalArgumentException(
           "Rows of " + x.columns() + " codes and a weight of " + w.inputs() + " inputs");
+    }
+    if (from % Kernels.BIT_PANEL != 0) {
+      throw new IllegalArgumentException(
+          "Outputs from " + from + " on, and panels begin at multiples of " + Kernels.BIT_PANEL);
     }
     final int columns = to - from;
     offsets(x, w, from, columns, dots);

@@ -2,6 +2,7 @@ package dev.bantam.tensor;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import java.util.Random;
@@ -89,6 +90,21 @@ class BitProductTest {
     BitProduct.ofThread().run(b, w, 0, 1, dot);
     assertEquals(1, dot[0]);
     assertEquals(0, w.sum(0));
+  }
+
+  @Test
+  void outputsBeginWithAPanel() {
+    final BitRows x = new BitRows(CodeSet.SIGNS, 8);
+    x.pack(new float[] {1, 1, 1, 1, 1, 1, 1, 1}, 1);
+    final BitMatrix w = new BitMatrix(CodeSet.SIGNS, 16, 8);
+    for (int from : new int[] {1, 7, 9}) {
+      final IllegalArgumentException e =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> BitProduct.ofThread().run(x, w, from, 16, new int[16]));
+      assertTrue(e.getMessage().contains("from " + from), e.getMessage());
+    }
+    BitProduct.ofThread().run(x, w, 8, 16, new int[8]);
   }
 
   @Test
