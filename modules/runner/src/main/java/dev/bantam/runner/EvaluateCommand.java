@@ -2,6 +2,7 @@ package dev.bantam.runner;
 
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Models;
+import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.CompressedTensor;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
@@ -118,16 +119,18 @@ final class EvaluateCommand implements Callable<Integer> {
     }
   }
 
-  /** Whether a folder holds a tensor in another form than float32. */
+  /** Whether a folder holds a tensor in another form than float32, or operations. */
   private static boolean isCompressed(String model) {
     if (Models.isNamed(model)) {
       return false;
     }
     final Path folder = Models.path(model);
-    return Files.isDirectory(folder)
-        && ModelFolder.isPacked(folder)
-        && PackedFile.read(folder.resolve(ModelFolder.WEIGHTS)).tensors().values().stream()
-            .anyMatch(EvaluateCommand::isCompressed);
+    if (!Files.isDirectory(folder) || !ModelFolder.isPacked(folder)) {
+      return false;
+    }
+    final CompressedModel stored = PackedFile.read(folder.resolve(ModelFolder.WEIGHTS));
+    return !stored.operations().isEmpty()
+        || stored.tensors().values().stream().anyMatch(EvaluateCommand::isCompressed);
   }
 
   private static boolean isCompressed(CompressedTensor tensor) {

@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.bantam.checkpoint.SafetensorsFile;
+import dev.bantam.checkpoint.SafetensorsType;
+import dev.bantam.checkpoint.SafetensorsWriter;
 import dev.bantam.tensor.Floats;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -18,6 +20,7 @@ import java.util.SortedMap;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Fine-tuned models stored as differences to their source, in a run. */
 class DeltaRunTest {
@@ -36,6 +39,7 @@ class DeltaRunTest {
         - {name: dare-0.5, delta: {drop: 0.5, bits: 32}}
         - {name: dare-bitmap, delta: {drop: 0.5, bits: 32, positions: bitmap}}
         - {name: magnitude-0.75-int4, delta: {method: magnitude, drop: 0.75, bits: 4}}
+        - {name: to-another, delta: {bits: 32, base: other-bert}}
         - {name: signs, delta: {bits: 1}}
         - {name: signs-fitted, delta: {bits: 1, examples: 8}}
       export: [safetensors, delta]
@@ -52,10 +56,25 @@ class DeltaRunTest {
   @BeforeAll
   static void runOnce() {
     tiny = Tiny.in(temporary);
+    otherBert();
     experiment = tiny.write("deltas.yaml", EXPERIMENT);
     run = temporary.resolve("run");
     Outcome.of("run", experiment, "-o", run, "--threads", 2).code(0);
     files = Folders.stable(run);
+  }
+
+  /** The model with one matrix doubled. */
+  private static void otherBert() {
+    final Path other = tiny.model().resolveSibling("other-bert");
+    Folders.copy(tiny.model(), other);
+    final SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    try (SafetensorsFile file = SafetensorsFile.open(tiny.model().resolve("model.safetensors"))) {
+      for (String name : file.entries().keySet()) {
+        final INDArray tensor = file.floats(name);
+        writer.add(name, SafetensorsType.F32, name.equals(NAME) ? tensor.mul(2) : tensor);
+      }
+      writer.write(other.resolve("model.safetensors"));
+    }
   }
 
   private static Path cell(String variant) {
@@ -109,6 +128,16 @@ class DeltaRunTest {
   void thirtyTwoBitsAreTheModel() {
     assertEquals(accuracy("dense"), accuracy("exact"));
     assertArrayEquals(tensor(cell("dense").resolve("model.safetensors")), restored("exact"));
+  }
+
+  /** The difference to another model gives the same model, from that one alone. */
+  @Test
+  void theBaseMayBeNamed() throws IOException {
+    assertArrayEquals(tensor(cell("dense").resolve("model.safetensors")), restored("to-another"));
+    final Path lonely = temporary.resolve("lonely").resolve("delta");
+    Folders.copy(besideItsBase("to-another"), lonely);
+    Folders.copy(tiny.model(), lonely.resolveSibling("other-bert"));
+    Outcome.of("inspect", lonely).code(4).says("other-bert", "other weights");
   }
 
   @Test
@@ -188,12 +217,13 @@ class DeltaRunTest {
 
   @Test
   void aSecondRunHasNothingToDo() {
-    Outcome.of("run", experiment, "-o", run, "--threads", 1).code(0).prints("(9 reused)");
+    Outcome.of("run", experiment, "-o", run, "--threads", 1).code(0).prints("(10 reused)");
     assertEquals(files, Folders.stable(run));
   }
 
   @Test
   void refusals() {
+    refused("examples: 8", "examples: 1000000", "asks for 1000000 examples");
     refused("delta: {bits: 32}", "delta: {bits: 9}", "1 to 8, 16 or 32");
     refused("delta: {bits: 32}", "delta: {method: magnitude, bits: 32}", "delta.drop is missing");
     refused(

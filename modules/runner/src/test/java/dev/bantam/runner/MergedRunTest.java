@@ -45,8 +45,9 @@ class MergedRunTest {
         - {name: slerp, merge: {method: slerp, inputs: [signs, words], t: 0.5}}
         - {name: dare-ties-0.5, merge: {method: dare-ties, inputs: [signs, words], drop: 0.5}}
         - {name: model-stock, merge: {method: model-stock, inputs: [words, signs]}}
+        - {name: fisher-one, merge: {method: fisher, inputs: [signs], examples: 4}}
         - {name: fisher, merge: {method: fisher, inputs: [signs, words], examples: 4}}
-        - {name: regmean, merge: {method: regmean, inputs: [signs, words], off-diagonal: 0}}
+        - {name: regmean, merge: {method: regmean, inputs: [signs, words], off-diagonal: 0, examples: 8}}
       """;
 
   private static final String NAME = "encoder.layer.0.output.dense.weight";
@@ -271,6 +272,13 @@ class MergedRunTest {
         1e-6f);
   }
 
+  /** One model is merged to itself; what was measured for that is not taken for another merge. */
+  @Test
+  void oneModelStays() {
+    weights("signs", "dense", "")
+        .forEach((name, w) -> assertArrayEquals(w, weights("signs", "fisher-one", "d1").get(name)));
+  }
+
   /** A mean of the models in every element, and not the plain one; heads are not merged. */
   @Test
   void fisherWeighsElements() {
@@ -299,7 +307,7 @@ class MergedRunTest {
   void drawsAndReuse() {
     assertTrue(Files.isDirectory(cell("words", "dare-ties-0.5", "d2")));
     assertFalse(Files.isDirectory(cell("words", "ties", "d2")));
-    Outcome.of("run", experiment, "-o", run, "--threads", 1).code(0).prints("(30 reused)");
+    Outcome.of("run", experiment, "-o", run, "--threads", 1).code(0).prints("(31 reused)");
     assertEquals(files, Folders.stable(run));
   }
 

@@ -3,7 +3,6 @@ package dev.bantam.runner.run;
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.compression.TensorSelector;
-import dev.bantam.data.Split;
 import dev.bantam.data.TokenizedExample;
 import dev.bantam.deltamerging.DeltaCoding;
 import dev.bantam.deltamerging.DeltaFile;
@@ -82,9 +81,7 @@ final class DeltaCell {
       return Map.of();
     }
     bench.load(tuned);
-    final int most = bench.subject().task().examples(Split.TRAIN).size();
-    final List<TokenizedExample> rows =
-        bench.train(OptionalInt.of(Math.min(spec.examples(), most)), seed);
+    final List<TokenizedExample> rows = bench.train(OptionalInt.of(spec.examples()), seed);
     return MergeStatistics.moments(
         bench.model(),
         MergeEvidence.batches(rows, BATCH),

@@ -215,8 +215,7 @@ public final class DeltaFolder {
     return largest;
   }
 
-  /** The card of a folder. */
-  static String card(DeltaFile.BaseModel base, Checkpoint tuned, DeltaCoding coding) {
+  private static String card(DeltaFile.BaseModel base, Checkpoint tuned, DeltaCoding coding) {
     return "# "
         + tuned.name()
         + ", as differences to "

@@ -3,10 +3,12 @@ package dev.bantam.runner.run;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.HuggingFaceFolder;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.deltamerging.DeltaFile;
+import dev.bantam.deltamerging.DeltaWeights;
 import dev.bantam.export.ExportCheck;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
@@ -21,6 +23,7 @@ import dev.bantam.tensor.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -84,6 +87,7 @@ final class Exports {
       } else if (format == ExportFormat.DELTA) {
         ModelFolder.describe(temporary, source, card);
         copy(weights, temporary.resolve(DeltaFile.NAME));
+        OnnxExport.describe(deltaCheck(cell, source, weights, temporary, workers), manifest);
         manifest.put(FILE_HASH, sha256);
       } else {
         ModelFolder.describe(temporary, source, card);
@@ -129,14 +133,37 @@ final class Exports {
   private ExportCheck check(
       Cell cell, Checkpoint source, Path weights, Path exported, Workers workers) {
     final CompressedModel stored = PackedFile.read(weights);
-    final Map<String, INDArray> before = stored.dense();
-    final Checkpoint readBack = ModelFolder.read(exported, progress);
-    final ExportCheck check;
-    try (EncoderModel one = Encoders.of(source, before, stored.operations(), workers);
-        EncoderModel other = Encoders.of(readBack, workers)) {
-      check = ExportCheck.compare(one, other, readBack);
+    return check(
+        cell,
+        Encoders.of(source, stored.dense(), stored.operations(), workers),
+        ModelFolder.read(exported, progress),
+        workers);
+  }
+
+  private ExportCheck deltaCheck(
+      Cell cell, Checkpoint source, Path weights, Path exported, Workers workers) {
+    final Map<String, INDArray> base = prepared.base(cell).parameters();
+    final Map<String, INDArray> before = new LinkedHashMap<>();
+    try (DeltaFile file = DeltaFile.open(weights)) {
+      file.names().forEach(name -> before.put(name, file.tensor(name, base)));
     }
-    Bench.free(before);
+    return check(
+        cell,
+        Encoders.of(source, before, Map.of(), workers),
+        HuggingFaceFolder.read(
+            exported, () -> new DeltaWeights(exported.resolve(DeltaFile.NAME), base), progress),
+        workers);
+  }
+
+  /** Compares the model of a cell with what was read back; frees both. */
+  private static ExportCheck check(
+      Cell cell, EncoderModel before, Checkpoint readBack, Workers workers) {
+    final ExportCheck check;
+    try (before;
+        EncoderModel other = Encoders.of(readBack, workers)) {
+      check = ExportCheck.compare(before, other, readBack);
+    }
+    Bench.free(before.weights());
     Bench.free(readBack.parameters());
     if (check.largest() != 0) {
       throw new IllegalStateException(

@@ -1,7 +1,6 @@
 package dev.bantam.runner.run;
 
 import dev.bantam.compression.TensorSelector;
-import dev.bantam.data.Split;
 import dev.bantam.data.TokenizedExample;
 import dev.bantam.deltamerging.MergeMethod;
 import dev.bantam.deltamerging.MergeStatistics;
@@ -27,7 +26,7 @@ final class MergeEvidence implements AutoCloseable {
 
   private final Map<Key, Map<String, INDArray>> known = new HashMap<>(); // looked up only
 
-  private record Key(Cell input, MergeMethod method, int examples) {}
+  private record Key(Cell input, MergeMethod method, int examples, List<String> tensors) {}
 
   /** Whether the method of a merge needs any. */
   static boolean isNeeded(MergeSpec spec) {
@@ -47,13 +46,14 @@ final class MergeEvidence implements AutoCloseable {
       Function<Subject, Bench> benches) {
     final MergeMethod method = spec.method().orElseThrow();
     final int examples = spec.examples().orElseThrow();
+    final List<String> changed = changed(inputs, weights);
     final List<Map<String, INDArray>> all = new ArrayList<>();
     for (Cell input : inputs) {
-      final Key key = new Key(input, method, examples);
+      final Key key = new Key(input, method, examples, changed);
       if (!known.containsKey(key)) {
         final Bench bench = benches.apply(input.subject());
         bench.load(weights.apply(input));
-        known.put(key, measure(method, examples, input, bench, changed(inputs, weights)));
+        known.put(key, measure(method, examples, input, bench, changed));
       }
       all.add(known.get(key));
     }
@@ -63,10 +63,7 @@ final class MergeEvidence implements AutoCloseable {
   private static Map<String, INDArray> measure(
       MergeMethod method, int examples, Cell input, Bench bench, List<String> changed) {
     final String task = input.subject().task().name();
-    final List<TokenizedExample> rows =
-        bench.train(
-            OptionalInt.of(Math.min(examples, input.subject().task().examples(Split.TRAIN).size())),
-            input.seed());
+    final List<TokenizedExample> rows = bench.train(OptionalInt.of(examples), input.seed());
     if (method == MergeMethod.FISHER) {
       bench.progress().message("Fisher information of " + task);
       return MergeStatistics.fisher(bench.model(), batches(rows, 1), changed);

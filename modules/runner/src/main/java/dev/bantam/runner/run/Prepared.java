@@ -317,6 +317,20 @@ public record Prepared(
                             + "' reads at most "
                             + subject.model().architecture().longestSequence()
                             + " tokens."));
+    for (ExportFormat format : experiment.exports()) {
+      if (format != ExportFormat.SAFETENSORS
+          && format != ExportFormat.DELTA
+          && !subject.model().operations().isEmpty()) {
+        file.settings()
+            .problem(
+                "export",
+                "'"
+                    + ExportFormats.id(format)
+                    + "' cannot hold what '"
+                    + subject.model().name()
+                    + "' does beside its weights; export safetensors");
+      }
+    }
     final Map<String, long[]> shapes = shapes(subject);
     for (Variant<Step> variant : file.experiment().variants()) { // as written, also in a smoke run
       if (variant.finetune().isPresent()) {
@@ -331,6 +345,38 @@ public record Prepared(
                     + variant.name()
                     + "' merges fine-tuned models. "
                     + subject.task().withoutLabels());
+      }
+      measured(variant)
+          .ifPresent(
+              examples -> {
+                final int available = subject.task().examples(Split.TRAIN).size();
+                if (examples > available) {
+                  file.settings()
+                      .problem(
+                          "variants",
+                          "variant '"
+                              + variant.name()
+                              + "' asks for "
+                              + examples
+                              + " examples, and '"
+                              + subject.task().name()
+                              + "' has "
+                              + available
+                              + " to train on. Write 'examples: "
+                              + available
+                              + "' or less.");
+                }
+              });
+      if (variant.delta().isPresent() && !subject.model().operations().isEmpty()) {
+        file.settings()
+            .problem(
+                "variants",
+                "variant '"
+                    + variant.name()
+                    + "' holds the differences of weights, and '"
+                    + subject.model().name()
+                    + "' does more than multiply with its weights. Take the model that it was made"
+                    + " from.");
       }
       if (variant.delta().filter(d -> d.base().isEmpty()).isPresent()
           && !subject.isTrained(experiment.finetune())) {
@@ -354,6 +400,14 @@ public record Prepared(
         }
       }
     }
+  }
+
+  /** Training examples that a merge or a delta is measured on. */
+  private static Optional<Integer> measured(Variant<Step> variant) {
+    return variant
+        .merge()
+        .flatMap(m -> m.examples().stream().boxed().findFirst())
+        .or(() -> variant.delta().map(DeltaSpec::examples));
   }
 
   private static void finetuning(
