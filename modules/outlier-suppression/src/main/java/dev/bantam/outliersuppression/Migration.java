@@ -32,6 +32,9 @@ final class Migration {
   /** Outputs that differ by more, relative to the largest, are no longer those of the model. */
   private static final double MOST_DIFFERENCE = 1e-2;
 
+  /** One batch is little beside all of them. */
+  private static final Progress.Bar UNCOUNTED = Progress.NONE.start("", -1, "texts");
+
   private final SuppressOutliers step;
   private final CompressionState state;
   private final EncoderModel model;
@@ -287,7 +290,7 @@ final class Migration {
       return;
     }
     new SiteRanges(quantized, List.of(first))
-        .tensors(sites, step.observer(), formats.activations(), formats.activationBits(), bar)
+        .tensors(sites, step.observer(), formats.activations(), formats.activationBits(), UNCOUNTED)
         .forEach(
             (site, range) ->
                 quantized.attach(
