@@ -101,6 +101,20 @@ public final class Runs {
       String command,
       Prediction prediction,
       PrintStream out) {
+    final OptionalDouble predictedSeconds =
+        prediction.isLong()
+            ? OptionalDouble.of(prediction.seconds(options.threads()))
+            : OptionalDouble.empty();
+    predictedSeconds.ifPresent(
+        seconds ->
+            options
+                .progress()
+                .message(
+                    "Time about "
+                        + Prediction.minutes(seconds)
+                        + " on "
+                        + options.threads()
+                        + " threads, less what is there already."));
     final long start = System.nanoTime();
     final ExperimentRun run = new ExperimentRun(prepared, options, folder);
     // before anything of the earlier run is replaced, and for all that the report will show
@@ -110,6 +124,7 @@ public final class Runs {
     final ExperimentRun.Outcome outcome = run.cells();
     manifest.put("finished", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     manifest.put("predicted_memory_bytes", prediction.memoryBytes());
+    predictedSeconds.ifPresent(s -> manifest.put("predicted_seconds", Math.round(s)));
     final OptionalLong peak = Machine.peakMemoryBytes();
     peak.ifPresent(bytes -> manifest.put("peak_memory_bytes", bytes));
     Manifest.write(folder, manifest);
@@ -120,12 +135,13 @@ public final class Runs {
             new ReportContext(prepared.experiment().name(), command, Version.TEXT));
     SummaryTable.print(report.rows(), out);
     report.notes().forEach(options.progress()::message);
+    final double seconds = (System.nanoTime() - start) / 1e9;
     out.printf(
         Locale.ROOT,
-        "%d cells (%d reused) in %.0f s.%s%nReport: %s%n",
+        "%d cells (%d reused) in %.0f s.%s%s%nReport: %s%n",
         outcome.cells(),
         outcome.reused(),
-        (System.nanoTime() - start) / 1e9,
+        seconds,
         peak.isEmpty()
             ? ""
             : String.format(
@@ -133,6 +149,9 @@ public final class Runs {
                 " Memory: predicted %.1f GB, peak %.1f GB.",
                 prediction.memoryBytes() / 1e9,
                 peak.getAsLong() / 1e9),
+        predictedSeconds.isEmpty() || outcome.reused() > 0
+            ? ""
+            : " Time: predicted " + Prediction.minutes(predictedSeconds.getAsDouble()) + ".",
         folder.resolve("report.html"));
     export(prepared, run, options); // after the report, which does not need it
     return verdict(prepared, report, outcome);
