@@ -20,6 +20,8 @@ final class Child implements AutoCloseable {
   /** Flags that bring in the vector kernels. */
   static final List<String> VECTORS = List.of("--add-modules", "jdk.incubator.vector");
 
+  private static final String NATIVES = "org.bytedeco.javacpp.cachedir";
+
   private static final long DEADLINE_SECONDS = 120;
 
   private final Process process;
@@ -64,6 +66,10 @@ final class Child implements AutoCloseable {
     // in another time zone the jars' files have other times, and 320 MB of natives are unpacked
     // anew
     command.add("-Duser.timezone=" + TimeZone.getDefault().getID());
+    final String natives = System.getProperty(NATIVES); // where this process has them unpacked
+    if (natives != null) {
+      command.add("-D" + NATIVES + "=" + natives);
+    }
     command.addAll(flags);
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add(Main.class.getName());
