@@ -35,10 +35,11 @@ final class Choice {
     return goes;
   }
 
-  private static boolean[] fixed(Pattern pattern, double[] costs, boolean[] kept) {
+  /** Those that go from one matrix by a fixed pattern; of equal costs the first. */
+  static boolean[] fixed(Pattern pattern, double[] costs, boolean[] kept) {
     final boolean[] goes = new boolean[costs.length];
     final boolean[] stays = kept.clone();
-    final double[] scores = groups(1, costs, kept);
+    final double[] scores = groups(1, costs, kept); // what is gone is minus infinity
     for (int from = 0; from < goes.length; from += pattern.of()) {
       RowSelection.lowest(scores, from, pattern.of(), pattern.of() - pattern.kept(), stays, from);
     }

@@ -177,7 +177,9 @@ record DiagonalObd(Scope scope, Pattern pattern, int gradients, int batch, doubl
           }
         };
     final List<LabelledBatch> batches =
-        new EmpiricalFisher.Sample(gradients, batch, state.seed("gradients", "event " + number))
+        // those of oBERT's first matrix, to be compared with
+        new EmpiricalFisher.Sample(
+                gradients, batch, state.seed("gradients", "event " + number + "/1"))
             .batches(state.resources().train());
     double sum = 0;
     try (var bar =

@@ -20,6 +20,9 @@ import java.util.Map;
  * @param dampening share of the mean diagonal element of H that is added to the diagonal
  */
 record ExactObs(double dampening) implements LayerMethod {
+  /** How much longer a downdate takes than as many operations of a matrix product. */
+  private static final double SLOWER = 25;
+
   /** Reads {@code prune: {method: exactobs, ...}}. */
   public static final class Factory implements StepFactory {
     @Override
@@ -64,6 +67,12 @@ record ExactObs(double dampening) implements LayerMethod {
     final int threads = Runtime.getRuntime().availableProcessors();
     return Moments.heapBytes(
         shapes, shape -> ExactObsMatrix.heapBytes(shape[0], shape[1], 1, threads));
+  }
+
+  /** Rows do not share their downdates. */
+  @Override
+  public double operations(long rows, long columns) {
+    return SLOWER * rows * columns * columns * columns / 3.0;
   }
 
   @Override

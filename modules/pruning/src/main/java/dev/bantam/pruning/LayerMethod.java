@@ -28,6 +28,14 @@ interface LayerMethod {
    */
   long heapBytes(List<List<long[]>> shapes);
 
+  /**
+   * Work on a matrix beside the passes, as {@link dev.bantam.compression.Step.Cost#operations}
+   * counts it.
+   */
+  default double operations(long rows, long columns) {
+    return 0;
+  }
+
   /** Takes statistics of a layer's inputs from the live model as it is. */
   Statistics look(
       CompressionState state, Map<String, List<String>> inputs, List<LabelledBatch> batches);

@@ -102,7 +102,11 @@ record Layerwise(LayerMethod way, Pattern pattern, Calibration calibration) impl
                       .toList()));
     }
     final long heap = PrunedWeights.heapBytes(matrices) + most;
-    return new Step.Cost(0, heap, 0, calibration.examples() * layers.size(), 0);
+    double operations = 0;
+    for (long[] shape : matrices.values()) {
+      operations += way.operations(shape[0], shape[1]);
+    }
+    return new Step.Cost(0, heap, 0, calibration.examples() * layers.size(), 0, operations);
   }
 
   @Override

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.bantam.compression.BlockFisher;
+import dev.bantam.compression.Cholesky;
 import dev.bantam.compression.LayerHessian;
 import dev.bantam.compression.SecondMoments;
 import dev.bantam.tensor.Floats;
@@ -101,7 +103,28 @@ class LayerwiseGoldenTest {
       for (int i = 0; i < w.length; i++) {
         assertEquals(expected[i], kept[i] ? w[i] : 0f, "weight " + i);
       }
+      magnitude(golden, w);
     }
+  }
+
+  /** Its baseline. */
+  private static void magnitude(GoldenCase golden, float[] w) {
+    final int m = golden.parameters().path("prune_m").asInt();
+    final float[] pruned = w.clone();
+    if (m == 0) {
+      SmallestMagnitudes.zero(
+          new float[][] {pruned}, golden.expected().path("magnitude_zeros").asInt());
+    } else {
+      final boolean[] goes =
+          Choice.fixed(
+              new Pattern(1, m - golden.parameters().path("prune_n").asInt(), m),
+              Magnitude.squares(w),
+              Arithmetic.all(w.length));
+      for (int i = 0; i < w.length; i++) {
+        pruned[i] = goes[i] ? 0f : w[i];
+      }
+    }
+    assertArrayEquals(golden.floats("out.magnitude_weights"), pruned);
   }
 
   private static SecondMoments moments(GoldenCase golden, boolean countRows) {
@@ -206,6 +229,67 @@ class LayerwiseGoldenTest {
     }
   }
 
+  /** One matrix of five programs: M-FAC whole and in blocks, sparseml's two, WoodFisher's block. */
+  static List<Path> fisher() {
+    return GoldenCase.folders("pruning", "mfac-woodfisher");
+  }
+
+  @ParameterizedTest
+  @MethodSource("fisher")
+  void fisher(Path folder) {
+    try (GoldenCase golden = new GoldenCase(folder)) {
+      final int d = golden.parameters().path("d").asInt();
+      final int block = golden.parameters().path("block").asInt();
+      inverse(golden, d, "full_diag", "full_mul");
+      inverse(golden, d, "obert_full_diag", "obert_full_mul");
+      inverse(golden, d, "sparseml_mfac_diag", "sparseml_mfac_mul");
+      inverse(golden, block, "block_diag", "block_mul");
+      inverse(golden, block, "obert_diag", "obert_mul");
+    }
+  }
+
+  /** Diagonal of the inverse, and its product with a vector, from blocks of a size. */
+  private static void inverse(GoldenCase golden, int block, String diagonal, String product) {
+    final JsonNode p = golden.parameters();
+    final float[] x = golden.floats("in.x");
+    final double[] diagonals = new double[x.length];
+    final double[] products = new double[x.length];
+    try (BlockFisher fisher = fisher(golden, x.length, block)) {
+      for (int b = 0; b < fisher.blocks(); b++) {
+        final int n = fisher.length(b);
+        final double[] f = new double[n * n];
+        final double[] v = new double[n * n];
+        fisher.matrix(
+            b, p.path("damp").asDouble(), p.path("num_grads").asLong(), fisher.scratch(), f);
+        assertTrue(Cholesky.factor(f, n));
+        Cholesky.invert(f, n, v);
+        for (int i = 0; i < n; i++) {
+          diagonals[fisher.start(b) + i] = Cholesky.inverseElement(v, n, i, i);
+          for (int j = 0; j < n; j++) {
+            products[fisher.start(b) + i] +=
+                Cholesky.inverseElement(v, n, i, j) * x[fisher.start(b) + j];
+          }
+        }
+      }
+    }
+    check(golden, diagonal, golden.doubles("out." + diagonal), diagonals);
+    check(golden, product, golden.doubles("out." + product), products);
+  }
+
+  private static BlockFisher fisher(GoldenCase golden, int elements, int block) {
+    final BlockFisher fisher = new BlockFisher(elements, block, 7);
+    final float[] g = golden.floats("in.grads");
+    for (int from = 0; from < g.length; from += elements) {
+      final float[] one = Arrays.copyOfRange(g, from, from + elements);
+      fisher.buffer(Floats.of(Floats.tensor(one, one.length)));
+      if (fisher.isFull()) {
+        fisher.flush(WORKERS);
+      }
+    }
+    fisher.flush(WORKERS);
+    return fisher;
+  }
+
   /** The order, the sums of losses and the weights of every block. */
   static List<Path> cap() {
     return GoldenCase.folders("pruning", "cap");
@@ -218,16 +302,7 @@ class LayerwiseGoldenTest {
       final JsonNode p = golden.parameters();
       final int block = p.path("block").asInt();
       final float[] w = golden.floats("in.w");
-      try (var fisher = new dev.bantam.compression.BlockFisher(w.length, block, 7)) {
-        final float[] g = golden.floats("in.grads");
-        for (int from = 0; from < g.length; from += w.length) {
-          final float[] one = Arrays.copyOfRange(g, from, from + w.length);
-          fisher.buffer(Floats.of(Floats.tensor(one, one.length)));
-          if (fisher.isFull()) {
-            fisher.flush(WORKERS);
-          }
-        }
-        fisher.flush(WORKERS);
+      try (BlockFisher fisher = fisher(golden, w.length, block)) {
         final Surgeon surgeon =
             new Surgeon(
                 "w",
