@@ -9,6 +9,7 @@ import dev.bantam.report.RunFolder;
 import dev.bantam.report.SummaryRow;
 import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.Gate;
+import dev.bantam.runner.experiment.Variant;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
@@ -26,6 +27,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 
 /** A whole run: cells, exports, report, and what is printed at the end. */
@@ -35,8 +38,10 @@ public final class Runs {
   private Runs() {}
 
   /**
-   * Runs an experiment to its end.
+   * Runs an experiment, or a part of it, to its end.
    *
+   * @param whole the experiment
+   * @param prepared what is computed of it
    * @param folder where the run goes, checked to be usable
    * @param command what a reader types to get the same
    * @param preparing seconds that opening models and data took, downloads included
@@ -44,6 +49,7 @@ public final class Runs {
    * @return how the process should end
    */
   public static ExitCode run(
+      Prepared whole,
       Prepared prepared,
       RunOptions options,
       Path folder,
@@ -70,7 +76,7 @@ public final class Runs {
               prediction.memoryBytes() / 1e9,
               prediction.diskBytes() / 1e9,
               preparing));
-      return locked(prepared, options, folder, command, prediction, out);
+      return locked(whole, prepared, options, folder, command, prediction, out);
     } catch (BantamException e) {
       throw e.exitCode() == ExitCode.INTERRUPTED ? stopped(prepared, folder) : e;
     } finally {
@@ -88,6 +94,7 @@ public final class Runs {
   }
 
   private static ExitCode locked(
+      Prepared whole,
       Prepared prepared,
       RunOptions options,
       Path folder,
@@ -96,8 +103,9 @@ public final class Runs {
       PrintStream out) {
     final long start = System.nanoTime();
     final ExperimentRun run = new ExperimentRun(prepared, options, folder);
-    run.requireSameSettings(); // before anything of the earlier run is replaced
-    final ObjectNode manifest = Manifest.of(prepared, options, command);
+    // before anything of the earlier run is replaced, and for all that the report will show
+    new ExperimentRun(whole, options, folder).requireSameSettings();
+    final ObjectNode manifest = Manifest.of(whole, options, command);
     Manifest.write(folder, manifest);
     final ExperimentRun.Outcome outcome = run.cells();
     manifest.put("finished", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
@@ -169,25 +177,47 @@ public final class Runs {
     return ExitCode.OK;
   }
 
-  /** Variants whose mean recovery over replicates is below the gate, or not known. */
+  /** What variants do not reach, or what is not known of them. */
   private static List<String> missed(Report.Written report, Gate gate) {
     final List<String> missed = new ArrayList<>();
     for (SummaryRow row : report.rows()) {
-      if (!(row.recovery().orElse(Double.NaN) >= gate.recovery())) { // NaN does not pass
-        missed.add(
-            String.format(
-                Locale.ROOT,
-                "'%s' on %s with %s keeps %s of the dense value, and %.4f is asked",
-                row.variant(),
-                row.task(),
-                row.model(),
-                row.recovery().isPresent()
-                    ? String.format(Locale.ROOT, "%.4f", row.recovery().getAsDouble())
-                    : "an unknown share",
-                gate.recovery()));
-      }
+      final double dense =
+          report.rows().stream()
+              .filter(r -> r.variant().equals(Variant.DENSE))
+              .filter(r -> r.task().equals(row.task()) && r.model().equals(row.model()))
+              .mapToDouble(r -> r.mean().orElse(Double.NaN))
+              .findFirst()
+              .orElse(Double.NaN);
+      final double mean = row.mean().orElse(Double.NaN);
+      final double recovery = row.recovery().orElse(Double.NaN);
+      below(
+              row,
+              recovery,
+              gate.recovery(),
+              "keeps %s of the dense value, and at least %.4f is asked")
+          .ifPresent(missed::add);
+      below(row, mean, gate.atLeast(), "has %s, and at least %.4f is asked").ifPresent(missed::add);
+      final OptionalDouble most = gate.lossAtMost();
+      below(
+              row,
+              mean - dense,
+              most.isPresent() ? OptionalDouble.of(-most.getAsDouble()) : most,
+              "is at %s from the dense model, and at least %.4f is asked")
+          .ifPresent(missed::add);
     }
     return missed;
+  }
+
+  private static Optional<String> below(
+      SummaryRow row, double value, OptionalDouble least, String what) {
+    if (least.isEmpty() || value >= least.getAsDouble()) { // what is not known does not pass
+      return Optional.empty();
+    }
+    final String shown =
+        Double.isNaN(value) ? "an unknown value" : String.format(Locale.ROOT, "%.4f", value);
+    return Optional.of(
+        String.format(Locale.ROOT, "'%s' on %s with %s ", row.variant(), row.task(), row.model())
+            + String.format(Locale.ROOT, what, shown, least.getAsDouble()));
   }
 
   private static void append(Path log, String text) {
