@@ -86,7 +86,7 @@ record ExactObs(double dampening) implements LayerMethod {
     return (w, kept, rows, pattern, sparsity, workers) -> {
       try {
         new ExactObsMatrix(hessian, pattern.size(), pattern.kept(), pattern.of(), w, kept, workers)
-            .write((long) Math.rint(w.length / pattern.size() * sparsity), w, kept);
+            .write(count(w.length / pattern.size(), sparsity), w, kept);
       } catch (ArithmeticException e) {
         throw BantamException.badInput(
             "The second moments of the input of '"
@@ -97,5 +97,9 @@ record ExactObs(double dampening) implements LayerMethod {
             e);
       }
     };
+  }
+
+  private static long count(int groups, double sparsity) {
+    return (long) Math.rint(groups * sparsity);
   }
 }

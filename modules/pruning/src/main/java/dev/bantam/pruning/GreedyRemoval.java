@@ -34,6 +34,7 @@ final class GreedyRemoval {
   private int left;
   private int removed;
   private double[] inverse;
+  private int stride; // of the inverse
 
   /**
    * @param n weights at most
@@ -106,6 +107,7 @@ final class GreedyRemoval {
 
   private void begin(double[] h, int m, float[] w, int from, boolean[] kept) {
     inverse = h;
+    stride = m;
     left = m;
     removed = 0;
     Arrays.fill(gone, false);
@@ -119,10 +121,7 @@ final class GreedyRemoval {
     for (int i = 0; size > 1 && i < m; i++) {
       System.arraycopy(h, i * m + i / size * size, blocks, i * size, size);
     }
-    stride = m;
   }
-
-  private int stride;
 
   /** The group that goes next, or -1 if none may. */
   private int cheapest(int m) {

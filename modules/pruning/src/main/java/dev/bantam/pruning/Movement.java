@@ -8,6 +8,7 @@ import dev.bantam.compression.StepFactory;
 import dev.bantam.compression.StepLog;
 import dev.bantam.compression.TensorSelector;
 import dev.bantam.pruning.PruningSchedule.Rewind;
+import dev.bantam.training.FineTuning;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -121,10 +122,7 @@ record Movement(
   /** Stands for a training that was reported as missing. */
   private static Retraining missing() {
     return new Retraining(
-        new dev.bantam.training.FineTuning(1, LEARNING_RATE, 1, 0, 0, 0, 0, List.of()),
-        Retraining.Teacher.NONE,
-        0,
-        1);
+        new FineTuning(1, LEARNING_RATE, 1, 0, 0, 0, 0, List.of()), Retraining.Teacher.NONE, 0, 1);
   }
 
   private String method() {

@@ -152,13 +152,11 @@ class LayerMethodsTest {
     final float[] w = Arithmetic.gaussian(rows * n, 8);
     final boolean[] expected = Arithmetic.all(w.length);
     for (int j = 0; j < w.length; j += 4) {
-      final int from = j;
       IntStream.range(j, j + 4)
           .boxed()
           .sorted(Comparator.comparingDouble(i -> Math.abs(w[i])))
           .limit(2)
           .forEach(i -> expected[i] = false);
-      assertTrue(from >= 0);
     }
     try (Workers workers = new Workers(2)) {
       final var h = Arithmetic.layer(x, n, 0);
@@ -189,7 +187,8 @@ class LayerMethodsTest {
     w[1] = 0;
     final float[] after = new float[w.length];
     final boolean[] stays = new boolean[w.length];
-    final long count = (long) Math.rint(w.length / size * sparsity);
+    final int groups = w.length / size;
+    final long count = (long) Math.rint(groups * sparsity);
     try (Workers workers = new Workers(2)) {
       new ExactObsMatrix(
               LayerHessian.dampenedFirst(Arithmetic.moments(x, n, 1), 0),

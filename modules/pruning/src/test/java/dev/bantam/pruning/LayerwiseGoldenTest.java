@@ -221,7 +221,8 @@ class LayerwiseGoldenTest {
       check(golden, "losses", golden.doubles("out.losses"), losses);
       for (JsonNode s : p.path("sparsities")) {
         final String suffix = String.format(Locale.ROOT, "_%.2f", s.asDouble());
-        matrix.write((long) Math.ceil(w.length / size * s.asDouble()), after, kept);
+        final int groups = w.length / size;
+        matrix.write((long) Math.ceil(groups * s.asDouble()), after, kept);
         mask(golden.bytes("out.mask" + suffix), kept, after);
         check(golden, "w" + suffix, golden.doubles("out.w" + suffix), wide(after));
       }

@@ -258,7 +258,9 @@ class PruningComparisonRunTest {
   void whatCannotBeDoneIsRefused() {
     refused("wanda, sparsity: 0.5, pattern: block-4", "'wanda' removes single weights");
     refused("sparsegpt, pattern: 2of4, block: 10", "cut groups of 4 apart");
-    refused("wanda, sparsity: 0.5, targets: embeddings.word_embeddings.weight", "no matrix of an encoder layer");
+    refused(
+        "wanda, sparsity: 0.5, targets: embeddings.word_embeddings.weight",
+        "no matrix of an encoder layer");
     refused("wanda, pattern: 2of4, sparsity: 0.5", "Delete the key");
     refused("exactobs, pattern: 7of8", "leave 4 over");
     refused("obd, pattern: block-32, sparsity: 0.5", "leave 28 over");
