@@ -74,22 +74,44 @@ public interface Step {
    * @param gradientExamples training examples that pass forward and backward
    * @param outputExamples examples that pass forward alone
    * @param epochs passes over all training examples with an optimizer, each chosen from on tune
+   * @param operations of the method itself, counted as those of matrix products that take as long
    */
   record Cost(
-      long offHeapBytes, long heapBytes, long gradientExamples, long outputExamples, int epochs) {
+      long offHeapBytes,
+      long heapBytes,
+      long gradientExamples,
+      long outputExamples,
+      int epochs,
+      double operations) {
     /** Nothing worth counting. */
     public static final Cost NONE = new Cost(0, 0, 0, 0, 0);
+
+    /** Of a method whose own arithmetic does not count beside the passes. */
+    public Cost(
+        long offHeapBytes, long heapBytes, long gradientExamples, long outputExamples, int epochs) {
+      this(offHeapBytes, heapBytes, gradientExamples, outputExamples, epochs, 0);
+    }
 
     /** The same with no less than some memory on the heap. */
     public Cost withHeap(long least) {
       return new Cost(
-          offHeapBytes, Math.max(heapBytes, least), gradientExamples, outputExamples, epochs);
+          offHeapBytes,
+          Math.max(heapBytes, least),
+          gradientExamples,
+          outputExamples,
+          epochs,
+          operations);
     }
 
     /** So often the same work, with the same memory, and epochs beside it. */
     public Cost repeated(int times, int epochs) {
       return new Cost(
-          offHeapBytes, heapBytes, times * gradientExamples, times * outputExamples, epochs);
+          offHeapBytes,
+          heapBytes,
+          times * gradientExamples,
+          times * outputExamples,
+          epochs,
+          times * operations);
     }
   }
 

@@ -4,6 +4,9 @@ import dev.bantam.compression.CompressionState;
 import dev.bantam.compression.EmpiricalFisher;
 import dev.bantam.compression.GroupedTensor;
 import dev.bantam.compression.Groups;
+import dev.bantam.compression.LayerHessian;
+import dev.bantam.compression.LayerInputs;
+import dev.bantam.compression.SecondMoments;
 import dev.bantam.compression.Settings;
 import dev.bantam.compression.Step;
 import dev.bantam.compression.Step.Cost;
@@ -11,12 +14,8 @@ import dev.bantam.compression.Step.StepProblem;
 import dev.bantam.compression.StepFactory;
 import dev.bantam.compression.TensorSelector;
 import dev.bantam.data.LabelledBatch;
-import dev.bantam.model.Batch;
-import dev.bantam.model.Model;
 import dev.bantam.tensor.BantamException;
-import dev.bantam.tensor.Workers;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -94,15 +93,15 @@ record Gptq(
 
   @Override
   public Cost cost(Map<String, long[]> shapes, List<String> names) {
-    final Map<String, List<String>> layers = Unit.LAYER.group(names);
+    final List<Map<String, List<String>>> layers = LayerInputs.layers(names);
     long most = 0;
-    for (List<String> layer : layers.values()) {
+    for (Map<String, List<String>> layer : layers) {
       long moments = 0;
       long factors = 0;
-      for (List<String> members : Unit.QKV.group(layer).values()) {
+      for (List<String> members : layer.values()) {
         final long n = shapes.get(members.get(0))[1];
         moments += SecondMoments.heapBytes(n);
-        factors = Math.max(factors, GptqHessian.heapBytes(n));
+        factors = Math.max(factors, LayerHessian.heapBytes(n));
       }
       most = Math.max(most, moments + factors);
     }
@@ -145,14 +144,13 @@ record Gptq(
     final List<LabelledBatch> sample =
         new EmpiricalFisher.Sample(batches, batch, state.seed("sample", "gptq"))
             .batches(state.resources().train());
-    final Map<String, List<String>> layers = Unit.LAYER.group(List.copyOf(formats.keySet()));
+    final List<Map<String, List<String>>> layers = LayerInputs.layers(formats.keySet());
     try (var bar =
         state.resources().progress().start("Rounding by GPTQ", formats.size(), "matrices")) {
-      for (List<String> layer : layers.values()) {
-        final Map<String, List<String>> inputs = Unit.QKV.group(layer);
-        final Map<String, SecondMoments> moments = moments(state, inputs, sample);
+      for (Map<String, List<String>> inputs : layers) {
+        final Map<String, SecondMoments> moments = LayerInputs.moments(state, inputs, sample);
         for (Map.Entry<String, List<String>> input : inputs.entrySet()) {
-          final GptqHessian hessian = hessian(input.getKey(), moments.remove(input.getKey()));
+          final LayerHessian hessian = hessian(input.getKey(), moments.remove(input.getKey()));
           for (String name : input.getValue()) {
             store.accept(name, quantize(state, name, hessian, formats.get(name)));
             bar.advance(1);
@@ -162,36 +160,9 @@ record Gptq(
     }
   }
 
-  /** H of each different input of a layer. */
-  @SuppressWarnings("try") // the scope is what counts, not the variable
-  private static Map<String, SecondMoments> moments(
-      CompressionState state, Map<String, List<String>> inputs, List<LabelledBatch> batches) {
-    final Model<Batch> model = state.resources().model();
-    final Workers workers = state.resources().workers();
-    final Map<String, SecondMoments> moments = new LinkedHashMap<>();
-    final Map<String, String> input = new LinkedHashMap<>();
-    inputs.forEach(
-        (key, names) -> {
-          final long columns = state.weights().get(names.get(0)).size(1);
-          moments.put(key, new SecondMoments(Math.toIntExact(columns), workers));
-          input.put(names.get(0), key);
-        });
-    try (Model.Frozen frozen = model.freeze()) {
-      for (LabelledBatch batch : batches) {
-        model.linearInputs(
-            batch.batch(),
-            input.keySet(),
-            (name, x, rows, columns) ->
-                moments.get(input.get(name)).add(x, rows, batch.batch().sequences()));
-      }
-    }
-    moments.values().forEach(SecondMoments::close);
-    return moments;
-  }
-
-  private GptqHessian hessian(String input, SecondMoments moments) {
+  private LayerHessian hessian(String input, SecondMoments moments) {
     try {
-      return GptqHessian.of(moments, dampening, actOrder);
+      return LayerHessian.of(moments, dampening, actOrder);
     } catch (ArithmeticException e) {
       throw BantamException.badInput(
           "The second moments of the input of '"
@@ -204,7 +175,7 @@ record Gptq(
   }
 
   private GroupedTensor quantize(
-      CompressionState state, String name, GptqHessian hessian, WeightFormat format) {
+      CompressionState state, String name, LayerHessian hessian, WeightFormat format) {
     final float[] w = state.finiteWeight(name);
     final int rows = w.length / hessian.size();
     final Groups groups = format.groups(rows, hessian.size());

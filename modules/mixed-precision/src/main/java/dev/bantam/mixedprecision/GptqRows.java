@@ -1,5 +1,6 @@
 package dev.bantam.mixedprecision;
 
+import dev.bantam.compression.LayerHessian;
 import java.util.function.Supplier;
 
 /**
@@ -18,7 +19,7 @@ import java.util.function.Supplier;
  * reached, from weights as they were when the block began.
  */
 final class GptqRows {
-  private final GptqHessian hessian;
+  private final LayerHessian hessian;
   private final int block;
   private final int width;
   private final int height;
@@ -42,7 +43,7 @@ final class GptqRows {
    * @param fits makes the rule of levels for a thread
    */
   GptqRows(
-      GptqHessian hessian,
+      LayerHessian hessian,
       int block,
       int width,
       int height,

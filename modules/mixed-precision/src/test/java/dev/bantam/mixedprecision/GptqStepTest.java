@@ -9,6 +9,8 @@ import dev.bantam.checkpoint.Encoding;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.compression.CompressionState;
 import dev.bantam.compression.GroupedTensor;
+import dev.bantam.compression.LayerHessian;
+import dev.bantam.compression.SecondMoments;
 import dev.bantam.compression.Step;
 import dev.bantam.compression.StepLog;
 import dev.bantam.compression.StepResources;
@@ -224,7 +226,7 @@ class GptqStepTest {
       final byte[] codes = new byte[w.length];
       final GroupGrid[] grids = new GroupGrid[WIDTH];
       new GptqRows(
-              GptqHessian.of(moments, 0.01, false),
+              LayerHessian.of(moments, 0.01, false),
               128,
               WIDTH,
               1,

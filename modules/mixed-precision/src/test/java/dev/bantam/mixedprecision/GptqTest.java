@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.bantam.compression.LayerHessian;
+import dev.bantam.compression.SecondMoments;
 import dev.bantam.mixedprecision.WeightFormat.Range;
 import dev.bantam.mixedprecision.WeightFormat.Scheme;
 import dev.bantam.tensor.Floats;
@@ -56,12 +58,12 @@ class GptqTest {
       return size < 0 ? columns : size;
     }
 
-    GptqHessian hessian() {
-      return GptqHessian.of(
+    LayerHessian hessian() {
+      return LayerHessian.of(
           moments(), settings.path("percdamp").asDouble(), settings.path("actorder").asBoolean());
     }
 
-    GptqRows kernel(GptqHessian hessian, Supplier<GroupFit> fits) {
+    GptqRows kernel(LayerHessian hessian, Supplier<GroupFit> fits) {
       return new GptqRows(
           hessian,
           settings.path("blocksize").asInt(),
@@ -74,7 +76,7 @@ class GptqTest {
     }
 
     /** Group of a column among those of its row. */
-    int group(GptqHessian hessian, int column) {
+    int group(LayerHessian hessian, int column) {
       if (settings.path("static_groups").asBoolean()) {
         return column / width();
       }
@@ -171,7 +173,7 @@ class GptqTest {
     try (GoldenCase golden = new GoldenCase(folder)) {
       final Layer layer = new Layer(golden);
       checkMoments(layer);
-      final GptqHessian hessian = layer.hessian();
+      final LayerHessian hessian = layer.hessian();
       if (golden.has("out.perm")) {
         final int[] perm = golden.ints("out.perm");
         for (int j = 0; j < perm.length; j++) {
@@ -205,7 +207,7 @@ class GptqTest {
   }
 
   private static void check(
-      Layer layer, GptqHessian hessian, byte[] codes, GroupGrid[] grids, int across) {
+      Layer layer, LayerHessian hessian, byte[] codes, GroupGrid[] grids, int across) {
     final GoldenCase golden = layer.golden;
     final int[] expectedCodes = golden.ints("out.codes");
     final int[] groups = golden.ints("out.group_of_column");
@@ -239,7 +241,7 @@ class GptqTest {
   void affineFormatsAreThePublishedOnes(String name) {
     try (GoldenCase golden = new GoldenCase(GoldenCase.folders("hessian", name).get(0))) {
       final Layer layer = new Layer(golden);
-      final GptqHessian hessian = layer.hessian();
+      final LayerHessian hessian = layer.hessian();
       final WeightFormat format =
           new WeightFormat(4, OptionalInt.empty(), Scheme.AFFINE, Range.MIN_MAX, ScaleType.FLOAT32);
       final byte[] codes = new byte[layer.w.length];
@@ -279,7 +281,7 @@ class GptqTest {
   @Test
   void twoColumnsByHand() {
     final float[] x = {1, 1, 1, 2, 0, 1}; // H = [[2, 3], [3, 6]]
-    final GptqHessian hessian = GptqHessian.of(moments(x, 2, 2), 1e-12, false);
+    final LayerHessian hessian = LayerHessian.of(moments(x, 2, 2), 1e-12, false);
     final byte[] codes = new byte[2];
     final GroupGrid[] grids = new GroupGrid[1];
     final GptqRows kernel =
@@ -317,7 +319,7 @@ class GptqTest {
       final byte[] codes = new byte[w.length];
       final GroupGrid[] grids = new GroupGrid[21];
       new GptqRows(
-              GptqHessian.of(moments(x, n, 2), 0.01, true),
+              LayerHessian.of(moments(x, n, 2), 0.01, true),
               5,
               8,
               1,
@@ -342,7 +344,7 @@ class GptqTest {
       x[i] = (float) (random.nextGaussian() * (1 + i % n % 7));
     }
     final SecondMoments moments = moments(x, n, 2);
-    final GptqHessian hessian = GptqHessian.of(moments, 0.01, byDiagonal);
+    final LayerHessian hessian = LayerHessian.of(moments, 0.01, byDiagonal);
     double trace = 0;
     for (int i = 0; i < n; i++) {
       trace += moments.at(i, i);
@@ -372,7 +374,7 @@ class GptqTest {
   @Test
   void whatCannotBeFactoredIsRefused() {
     final float[] x = {Float.NaN, 1};
-    assertThrows(ArithmeticException.class, () -> GptqHessian.of(moments(x, 2, 2), 0.01, false));
+    assertThrows(ArithmeticException.class, () -> LayerHessian.of(moments(x, 2, 2), 0.01, false));
   }
 
   /**
@@ -394,7 +396,7 @@ class GptqTest {
       w[i] = gone[i] ? 0f : (float) random.nextGaussian();
     }
     final WeightFormat format = WeightFormat.of(4, OptionalInt.empty());
-    final GptqHessian hessian = GptqHessian.of(moments(x, n, 1), 0.01, false);
+    final LayerHessian hessian = LayerHessian.of(moments(x, n, 1), 0.01, false);
     final GptqRows kernel =
         new GptqRows(hessian, 8, n, 1, GptqRows.Groups.STATIC, () -> GroupFit.of(format));
     final byte[] codes = new byte[w.length];

@@ -18,8 +18,9 @@ import java.util.OptionalDouble;
  * pruning method.
  *
  * @param scope whether weights compete over all matrices or within each
+ * @param pattern which of them go together: a group costs the sum of its squares
  */
-record Magnitude(Scope scope) implements Criterion {
+record Magnitude(Scope scope, Pattern pattern) implements Criterion {
   /** Reads {@code prune: {method: magnitude, ...}}. */
   public static final class Factory implements StepFactory {
     @Override
@@ -39,6 +40,11 @@ record Magnitude(Scope scope) implements Criterion {
 
     @Override
     public Step parse(Settings settings) {
+      if (settings.has("pattern")) { // files without it are read, and written again, as ever
+        final Pattern pattern = Pattern.read(settings);
+        final Scope scope = settings.choice("scope", Scope.class, Scope.GLOBAL);
+        return pattern.step(settings, new Magnitude(scope, pattern));
+      }
       final TensorSelector selector = TensorSelector.read(settings);
       final double once =
           settings.has("schedule") ? 0 : settings.number("sparsity", 0, Math.nextDown(1.0), null);
@@ -49,6 +55,12 @@ record Magnitude(Scope scope) implements Criterion {
 
   Magnitude {
     Objects.requireNonNull(scope, "scope");
+    Objects.requireNonNull(pattern, "pattern");
+  }
+
+  /** Of single weights. */
+  Magnitude(Scope scope) {
+    this(scope, Pattern.UNSTRUCTURED);
   }
 
   @Override
@@ -63,7 +75,8 @@ record Magnitude(Scope scope) implements Criterion {
 
   @Override
   public String describe() {
-    return "magnitude, " + scope.name().toLowerCase(Locale.ROOT);
+    final String where = "magnitude, " + scope.name().toLowerCase(Locale.ROOT);
+    return pattern.equals(Pattern.UNSTRUCTURED) ? where : where + ", " + pattern;
   }
 
   @Override
@@ -78,17 +91,29 @@ record Magnitude(Scope scope) implements Criterion {
 
   @Override
   public List<StepProblem> check(Map<String, long[]> matrices) {
-    return List.of();
+    return pattern.check(matrices);
   }
 
   @Override
   public Step.Cost cost(Map<String, long[]> matrices) {
+    if (!pattern.equals(Pattern.UNSTRUCTURED)) {
+      long weights = 0;
+      for (long[] shape : matrices.values()) {
+        weights += shape[0] * shape[1];
+      }
+      // squares, their sums by group and a sorted copy of those, marks
+      final long heap = PrunedWeights.heapBytes(matrices) + weights * (3 * Double.BYTES + 2);
+      return new Step.Cost(0, heap, 0, 0, 0);
+    }
     return Step.Cost.NONE;
   }
 
   @Override
   public StepLog.Event prune(
       PrunedWeights weights, double sparsity, int number, boolean only, CompressionState state) {
+    if (!pattern.equals(Pattern.UNSTRUCTURED)) {
+      return groups(weights, sparsity, number, state);
+    }
     if (scope == Scope.GLOBAL) {
       SmallestMagnitudes.zero(weights.all(), count(weights.total(), sparsity));
     } else {
@@ -103,6 +128,31 @@ record Magnitude(Scope scope) implements Criterion {
       }
       weights.remove(t, removed);
     }
+    return event(weights, number, state);
+  }
+
+  private StepLog.Event groups(
+      PrunedWeights weights, double sparsity, int number, CompressionState state) {
+    final double[][] squares = new double[weights.count()][];
+    for (int t = 0; t < squares.length; t++) {
+      squares[t] = squares(weights.weights(t));
+    }
+    final boolean[][] goes = Choice.of(scope, pattern, squares, weights, sparsity);
+    for (int t = 0; t < goes.length; t++) {
+      weights.remove(t, goes[t]);
+    }
+    return event(weights, number, state);
+  }
+
+  static double[] squares(float[] w) {
+    final double[] squares = new double[w.length];
+    for (int i = 0; i < w.length; i++) {
+      squares[i] = (double) w[i] * w[i];
+    }
+    return squares;
+  }
+
+  private static StepLog.Event event(PrunedWeights weights, int number, CompressionState state) {
     weights.write(state.weights());
     return new StepLog.Event(
         number, weights.sparsity(), OptionalDouble.empty(), OptionalDouble.empty(), Map.of());

@@ -9,7 +9,6 @@ import dev.bantam.compression.Step.StepProblem;
 import dev.bantam.compression.StepFactory;
 import dev.bantam.compression.StepLog;
 import dev.bantam.compression.StepResources;
-import dev.bantam.compression.TensorSelector;
 import dev.bantam.data.LabelledBatch;
 import dev.bantam.model.Batch;
 import dev.bantam.model.Model;
@@ -36,6 +35,7 @@ import java.util.OptionalDouble;
  * @param rule how surviving weights are moved
  * @param recomputations times that the Fisher matrix is made anew within an event
  * @param memory most bytes for the sums; more tensors take more passes over the gradients
+ * @param order how groups are judged
  */
 record Obert(
     Scope scope,
@@ -46,12 +46,24 @@ record Obert(
     double dampening,
     UpdateRule rule,
     int recomputations,
-    long memory)
+    long memory,
+    Order order)
     implements Criterion {
   private static final int SMOKE_GRADIENTS = 8;
   private static final int SMOKE_BATCH = 4;
   private static final int SMOKE_BLOCK = 8;
   private static final int SMOKE_RECOMPUTATIONS = 2;
+
+  /** How groups are judged. */
+  enum Order {
+    /** Each by what its removal alone would cost. */
+    ALONE,
+    /**
+     * By what it costs to remove it and all that went before it from its block, one after the
+     * other, the cheapest first (CAP, Kuznedelev et al. 2023).
+     */
+    GREEDY
+  }
 
   /** Reads {@code prune: {method: obert, ...}}. */
   public static final class Factory implements StepFactory {
@@ -67,24 +79,13 @@ record Obert(
 
     @Override
     public Step parse(Settings settings) {
-      final Obert criterion = read(settings);
-      if (criterion.pattern.isFixed() && settings.has("schedule")) {
-        settings.problem(
-            "schedule",
-            "pattern "
-                + criterion.pattern
-                + " has one sparsity, so nothing can be gradual. Delete the key; 'train:' alone"
-                + " trains what is left.");
-      }
-      return PruningStep.read(
-          settings,
-          TensorSelector.read(settings),
-          criterion,
-          () -> sparsity(settings, criterion.pattern));
+      final Obert criterion = read(settings, Order.ALONE);
+      return criterion.pattern.step(settings, criterion);
     }
   }
 
-  static Obert read(Settings settings) {
+  /** Reads the settings; a greedy order has one update. */
+  static Obert read(Settings settings, Order order) {
     return new Obert(
         settings.choice("scope", Scope.class, Scope.GLOBAL),
         Pattern.read(settings),
@@ -92,39 +93,30 @@ record Obert(
         settings.integer("batch", 1, 1 << 12, 16),
         settings.integer("block", 1, 256, 48),
         settings.number("dampening", Double.MIN_NORMAL, 1e6, 1e-7),
-        settings.choice("update", UpdateRule.class, UpdateRule.JOINT),
+        order == Order.GREEDY
+            ? UpdateRule.JOINT
+            : settings.choice("update", UpdateRule.class, UpdateRule.JOINT),
         settings.integer("recomputations", 1, 1000, 1),
-        (long) (1e9 * settings.number("memory", 0.001, 1e6, 8.0)));
-  }
-
-  /** A pattern that leaves no choice says it itself. */
-  static double sparsity(Settings settings, Pattern pattern) {
-    if (!pattern.isFixed()) {
-      return settings.number("sparsity", 0, Math.nextDown(1.0), null);
-    }
-    if (settings.has("sparsity")) {
-      settings.problem(
-          "sparsity", "pattern " + pattern + " says how many weights go. Delete the key.");
-      settings.number("sparsity", 0, 1, null);
-    }
-    return pattern.sparsity();
+        (long) (1e9 * settings.number("memory", 0.001, 1e6, 8.0)),
+        order);
   }
 
   @Override
   public String method() {
-    return rule == UpdateRule.JOINT ? "obert" : "obert-summed";
+    return order == Order.GREEDY ? "cap" : rule == UpdateRule.JOINT ? "obert" : "obert-summed";
   }
 
   @Override
   public String gradualMethod() {
-    return rule == UpdateRule.JOINT ? "obert-gradual" : "obert-summed-gradual";
+    return method() + "-gradual";
   }
 
   @Override
   public String describe() {
     return String.format(
         Locale.ROOT,
-        "oBERT, %s, %s, %d gradients of %d, blocks of %d, dampening %s, %s update%s",
+        "%s, %s, %s, %d gradients of %d, blocks of %d, dampening %s, %s update%s",
+        order == Order.GREEDY ? "CAP" : "oBERT",
         scope.name().toLowerCase(Locale.ROOT),
         pattern,
         gradients,
@@ -158,7 +150,8 @@ record Obert(
             dampening,
             rule,
             Math.min(recomputations, SMOKE_RECOMPUTATIONS),
-            memory);
+            memory,
+            order);
     return new Smoke(
         cheaper,
         Map.of(
@@ -386,7 +379,9 @@ record Obert(
 
     private void judge(int t, EmpiricalFisher fisher, double[][] scores, boolean[][] removed) {
       final float[] w = weights.weights(t);
-      if (pattern.isFixed()) {
+      if (order == Order.GREEDY) {
+        judgeGreedily(t, fisher, w, scores, removed);
+      } else if (pattern.isFixed()) {
         removed[t] = new boolean[w.length];
         surgeon(t, fisher)
             .choose(
@@ -403,25 +398,22 @@ record Obert(
       }
     }
 
+    private void judgeGreedily(
+        int t, EmpiricalFisher fisher, float[] w, double[][] scores, boolean[][] removed) {
+      scores[t] = new double[w.length / pattern.size()];
+      removed[t] = new boolean[w.length];
+      surgeon(t, fisher)
+          .cumulativeLosses(pattern, w, weights.kept(t), scores[t], state.resources().workers());
+      for (int i = 0; pattern.isFixed() && i < removed[t].length; i++) {
+        removed[t][i] = weights.kept(t)[i] && scores[t][i] < Double.POSITIVE_INFINITY;
+      }
+    }
+
     private void select(double[][] scores, boolean[][] removed, double sparsity) {
       if (pattern.isFixed()) {
         return;
       }
-      final boolean[][] marks = new boolean[scores.length][];
-      if (scope == Scope.GLOBAL) {
-        long total = 0;
-        for (double[] s : scores) {
-          total += s.length;
-        }
-        final boolean[][] all = LowestScores.mark(scores, (long) Math.rint(total * sparsity));
-        System.arraycopy(all, 0, marks, 0, all.length);
-      } else {
-        for (int t = 0; t < scores.length; t++) {
-          marks[t] =
-              LowestScores.mark(
-                  new double[][] {scores[t]}, (long) Math.rint(scores[t].length * sparsity))[0];
-        }
-      }
+      final boolean[][] marks = Choice.marks(scope, scores, sparsity);
       for (int t = 0; t < marks.length; t++) {
         removed[t] = new boolean[weights.weights(t).length];
         for (int i = 0; i < removed[t].length; i++) {

@@ -1,7 +1,9 @@
 package dev.bantam.pruning;
 
 import dev.bantam.compression.Settings;
+import dev.bantam.compression.Step;
 import dev.bantam.compression.Step.StepProblem;
+import dev.bantam.compression.TensorSelector;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -71,6 +73,48 @@ record Pattern(int size, int kept, int of) {
     return isFixed() ? of : size;
   }
 
+  /** A problem if whole groups are to go, for a method that cannot do that. */
+  List<StepProblem> refuseBlocks(String method) {
+    return size == 1
+        ? List.of()
+        : List.of(
+            new StepProblem(
+                "pattern",
+                "'"
+                    + method
+                    + "' removes single weights. Write unstructured or 2of4 (up to 7of8), or take"
+                    + " another method for blocks."));
+  }
+
+  /**
+   * The step of a criterion that has this pattern, read with {@code sparsity:} where the pattern
+   * does not say it, and with {@code schedule:} and {@code train:}.
+   */
+  Step step(Settings settings, Criterion criterion) {
+    if (isFixed() && settings.has("schedule")) {
+      settings.problem(
+          "schedule",
+          "pattern "
+              + this
+              + " has one sparsity, so nothing can be gradual. Delete the key; 'train:' alone"
+              + " trains what is left.");
+    }
+    return PruningStep.read(
+        settings, TensorSelector.read(settings), criterion, () -> sparsity(settings));
+  }
+
+  private double sparsity(Settings settings) {
+    if (!isFixed()) {
+      return settings.number("sparsity", 0, Math.nextDown(1.0), null);
+    }
+    if (settings.has("sparsity")) {
+      settings.problem(
+          "sparsity", "pattern " + this + " says how many weights go. Delete the key.");
+      settings.number("sparsity", 0, 1, null);
+    }
+    return sparsity();
+  }
+
   List<StepProblem> check(Map<String, long[]> matrices, int block) {
     final List<StepProblem> problems = new ArrayList<>();
     if (block % width() != 0) {
@@ -84,6 +128,13 @@ record Pattern(int size, int kept, int of) {
                   width(),
                   width())));
     }
+    problems.addAll(check(matrices));
+    return problems;
+  }
+
+  /** Matrices whose rows the groups do not divide. */
+  List<StepProblem> check(Map<String, long[]> matrices) {
+    final List<StepProblem> problems = new ArrayList<>();
     matrices.forEach(
         (name, shape) -> {
           if (shape[1] % width() != 0) {

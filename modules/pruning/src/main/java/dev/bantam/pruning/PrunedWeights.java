@@ -132,8 +132,13 @@ final class PrunedWeights {
   /** Copies the weights into the live model. */
   void write(Map<String, INDArray> live) {
     for (int t = 0; t < weights.length; t++) {
-      Floats.of(live.get(names.get(t))).write(0, weights[t], 0, weights[t].length);
+      write(live, t);
     }
+  }
+
+  /** Copies the weights of one matrix into the live model. */
+  void write(Map<String, INDArray> live, int t) {
+    Floats.of(live.get(names.get(t))).write(0, weights[t], 0, weights[t].length);
   }
 
   /** Takes the weights from the live model; what is zero there is gone. */

@@ -24,6 +24,8 @@ record PruningSchedule(
     double from, double to, int events, double begin, double end, Rewind rewind, double floor) {
   private static final double BELOW_ONE = Math.nextDown(1.0);
 
+  private static final double FLOOR = 0.3;
+
   /** When the learning rate goes back to its height. */
   enum Rewind {
     /** With the last event. */
@@ -66,21 +68,30 @@ record PruningSchedule(
 
   /** Reads {@code schedule:}, if it is there. */
   static Optional<PruningSchedule> read(Settings step) {
+    return read(step, new PruningSchedule(0.5, BELOW_ONE, 5, 0, 0.5, Rewind.LAST, FLOOR));
+  }
+
+  /**
+   * Reads {@code schedule:}, if it is there.
+   *
+   * @param defaults for what is not written; {@code to} has none
+   */
+  static Optional<PruningSchedule> read(Settings step, PruningSchedule defaults) {
     return step.mapping("schedule")
         .map(
             s -> {
-              final double from = s.number("from", 0, BELOW_ONE, 0.5);
+              final double from = s.number("from", 0, BELOW_ONE, defaults.from);
               final double to = s.number("to", 0, BELOW_ONE, null);
-              final int events = s.integer("events", 2, 1000, 5);
-              final double begin = s.number("begin", 0, BELOW_ONE, 0.0);
-              final double end = s.number("end", 0, BELOW_ONE, 0.5);
-              final Rewind rewind = s.choice("rewind", Rewind.class, Rewind.LAST);
+              final int events = s.integer("events", 2, 1000, defaults.events);
+              final double begin = s.number("begin", 0, BELOW_ONE, defaults.begin);
+              final double end = s.number("end", 0, BELOW_ONE, defaults.end);
+              final Rewind rewind = s.choice("rewind", Rewind.class, defaults.rewind);
               if (rewind == Rewind.NONE) {
                 s.has("floor"); // known, and without effect
                 return new PruningSchedule(from, to, events, begin, end, rewind, 0);
               }
               return new PruningSchedule(
-                  from, to, events, begin, end, rewind, s.number("floor", 0, 1, 0.3));
+                  from, to, events, begin, end, rewind, s.number("floor", 0, 1, FLOOR));
             });
   }
 
@@ -95,6 +106,15 @@ record PruningSchedule(
     }
     final double left = 1 - (double) event / (events - 1);
     return from + (to - from) * (1 - left * left * left);
+  }
+
+  /** Sparsity at an update of a training of so many: that of the last event so far, or 0. */
+  double at(long update, long total) {
+    int past = 0;
+    while (past < events && update(past, total) <= update) {
+      past++;
+    }
+    return past == 0 ? 0 : sparsity(past - 1);
   }
 
   /**

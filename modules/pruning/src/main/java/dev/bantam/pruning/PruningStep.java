@@ -1,26 +1,18 @@
 package dev.bantam.pruning;
 
-import dev.bantam.checkpoint.SafetensorsType;
-import dev.bantam.compression.CompressedTensor;
-import dev.bantam.compression.CompressedTensors;
 import dev.bantam.compression.CompressionState;
 import dev.bantam.compression.Retraining;
 import dev.bantam.compression.Settings;
 import dev.bantam.compression.Step;
 import dev.bantam.compression.StepLog;
 import dev.bantam.compression.TensorSelector;
-import dev.bantam.compression.WeightErrors;
-import dev.bantam.tensor.Floats;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
-import java.util.OptionalInt;
 import java.util.function.DoubleSupplier;
-import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Removes weights by a criterion, at once or in events of a training, and stores what is left.
@@ -86,32 +78,7 @@ record PruningStep(
       selector.select(shapes).forEach(name -> matrices.put(name, shapes.get(name)));
       problems.addAll(criterion.check(matrices));
     }
-    training.ifPresent(t -> problems.addAll(trainable(t, shapes)));
-    return problems;
-  }
-
-  /** Only matrices of encoder layers have masks, and only what is trained is saved with a state. */
-  private List<StepProblem> trainable(Retraining t, Map<String, long[]> shapes) {
-    final List<StepProblem> problems = new ArrayList<>(t.check(shapes));
-    for (String name : selector.select(shapes)) {
-      if (!TensorSelector.isEncoderMatrix(name)) {
-        problems.add(
-            new StepProblem(
-                "targets",
-                "'"
-                    + name
-                    + "' cannot be pruned in a training: only the matrices of encoder layers can."
-                    + " Prune it in a step of its own without 'train'."));
-      } else if (t.freezes(name)) {
-        problems.add(
-            new StepProblem(
-                "train",
-                "'"
-                    + name
-                    + "' is to be pruned, and 'freeze' keeps it from being trained. List it under"
-                    + " 'skip', or take it out of 'freeze'."));
-      }
-    }
+    training.ifPresent(t -> problems.addAll(PrunedForms.checkTraining(t, selector, shapes)));
     return problems;
   }
 
@@ -122,20 +89,8 @@ record PruningStep(
 
   @Override
   public List<Forecast> forecast(Map<String, long[]> shapes, Map<String, Forecast> before) {
-    final List<Forecast> forecasts = new ArrayList<>();
-    for (String name : selector.select(shapes)) {
-      final long elements = shapes.get(name)[0] * shapes.get(name)[1];
-      final boolean codes = before.containsKey(name) && !moves();
-      forecasts.add(
-          new Forecast(
-              name,
-              describe(),
-              CompressedTensors.sparseBytes(
-                  elements,
-                  codes ? before.get(name).storedBytes() : Float.BYTES * elements,
-                  schedule.to())));
-    }
-    return forecasts;
+    return PrunedForms.forecast(
+        selector.select(shapes), shapes, before, describe(), moves(), schedule.to());
   }
 
   @Override
@@ -185,8 +140,7 @@ record PruningStep(
     events.forEach(e -> e.predicted().forEach((n, loss) -> predicted.merge(n, loss, Double::sum)));
     final List<StepLog.Entry> entries = new ArrayList<>();
     for (int t = 0; t < weights.count(); t++) {
-      entries.add(
-          store(state, weights.names().get(t), weights.before(t), weights.weights(t), predicted));
+      entries.add(PrunedForms.store(state, weights, t, describe(), moves(), predicted));
     }
     return new StepLog("prune", method(), entries, events);
   }
@@ -196,37 +150,5 @@ record PruningStep(
       return criterion.method();
     }
     return schedule.events() > 1 ? criterion.gradualMethod() : criterion.method() + "-trained";
-  }
-
-  private StepLog.Entry store(
-      CompressionState state,
-      String name,
-      float[] before,
-      float[] pruned,
-      Map<String, Double> predicted) {
-    final CompressedTensor form =
-        form(state.form(name), Floats.tensor(pruned, state.shapes().get(name)));
-    state.put(name, form);
-    return new StepLog.Entry(
-        name,
-        describe() + ", stored as " + form.form(),
-        OptionalInt.empty(),
-        WeightErrors.sparsity(pruned),
-        form.storedBytes(),
-        WeightErrors.relative(before, pruned),
-        predicted.containsKey(name)
-            ? OptionalDouble.of(predicted.get(name))
-            : OptionalDouble.empty());
-  }
-
-  /**
-   * The form of pruned weights: the codes they have, if an earlier step gave them some that can
-   * hold zeros; otherwise values, F32 so that none moves.
-   */
-  private CompressedTensor form(Optional<CompressedTensor> earlier, INDArray pruned) {
-    return earlier
-        .filter(form -> !moves())
-        .flatMap(form -> CompressedTensors.withZeros(form, pruned))
-        .orElseGet(() -> CompressedTensors.cheapestSparse(pruned, SafetensorsType.F32));
   }
 }

@@ -42,7 +42,7 @@ record Surgeon(String name, BlockFisher fisher, double dampening, long gradients
 
   /** Work on one block, with memory of its own. */
   private interface BlockWork {
-    void run(int number, Memory memory);
+    void run(int number, int worker, Memory memory);
   }
 
   private static final class Memory {
@@ -76,7 +76,7 @@ record Surgeon(String name, BlockFisher fisher, double dampening, long gradients
           }
           final int last = Math.min(fisher.blocks(), (piece + 1) * PIECE);
           for (int number = piece * PIECE; number < last; number++) {
-            work.run(number, memories[worker]);
+            work.run(number, worker, memories[worker]);
           }
         });
   }
@@ -117,7 +117,7 @@ record Surgeon(String name, BlockFisher fisher, double dampening, long gradients
   void scores(int size, float[] weights, boolean[] kept, double[] scores, Workers workers) {
     forEachBlock(
         workers,
-        (number, memory) -> {
+        (number, worker, memory) -> {
           invert(number, memory);
           final int n = fisher.length(number);
           final int start = fisher.start(number);
@@ -177,6 +177,74 @@ record Surgeon(String name, BlockFisher fisher, double dampening, long gradients
   }
 
   /**
+   * Predicted loss increase of removing each group and all that go before it from its block, one
+   * after the other, the cheapest first and the others moved each time (CAP, Kuznedelev et al.
+   * 2023).
+   *
+   * @param pattern which weights go together, or how many of them stay
+   * @param losses out: one for each group; minus infinity for those with nothing left, infinity for
+   *     those that stay by the pattern
+   */
+  void cumulativeLosses(
+      Pattern pattern, float[] weights, boolean[] kept, double[] losses, Workers workers) {
+    final Greedy[] greedy = new Greedy[workers.threads()];
+    forEachBlock(
+        workers,
+        (number, worker, memory) -> {
+          if (greedy[worker] == null) {
+            greedy[worker] = new Greedy(fisher.block(), pattern);
+          }
+          invert(number, memory);
+          greedy[worker].run(number, memory.v, weights, kept, losses);
+        });
+  }
+
+  /** Greedy removal from one block after the other. */
+  private final class Greedy {
+    private final int size;
+    private final GreedyRemoval removal;
+    private final double[] inverse;
+    private final int[] order;
+    private final double[] steps;
+
+    Greedy(int n, Pattern pattern) {
+      size = pattern.size();
+      removal = new GreedyRemoval(n, size, pattern.kept(), pattern.of());
+      inverse = new double[n * n];
+      order = new int[n / size];
+      steps = new double[n / size];
+    }
+
+    void run(int number, double[] v, float[] weights, boolean[] kept, double[] losses) {
+      final int n = fisher.length(number);
+      final int start = fisher.start(number);
+      for (int i = 0; i < n; i++) {
+        for (int j = i; j < n; j++) {
+          inverse[i * n + j] = Cholesky.inverseElement(v, n, i, j);
+          inverse[j * n + i] = inverse[i * n + j];
+        }
+      }
+      final int first = start / size;
+      java.util.Arrays.fill(losses, first, first + n / size, Double.POSITIVE_INFINITY);
+      double sum = 0;
+      final int count = steps(number, n, weights, start, kept);
+      for (int s = 0; s < count; s++) {
+        sum += steps[s] > 0 ? steps[s] : 0;
+        losses[first + order[s]] = steps[s] == Double.NEGATIVE_INFINITY ? steps[s] : sum;
+      }
+    }
+
+    private int steps(int number, int n, float[] weights, int start, boolean[] kept) {
+      try {
+        return removal.run(inverse, n, weights, start, kept, order, steps);
+      } catch (ArithmeticException e) {
+        requirePositive(false, number);
+        throw e;
+      }
+    }
+  }
+
+  /**
    * Chooses, of every {@code of} consecutive weights, those to remove so that {@code n} are left
    * and the predicted loss increase of removing them together is least; the first choice among
    * equals. Where more are gone already, they stay gone and nothing is removed.
@@ -187,7 +255,7 @@ record Surgeon(String name, BlockFisher fisher, double dampening, long gradients
     final int[][] choices = Subsets.of(of, of - n);
     forEachBlock(
         workers,
-        (number, memory) -> {
+        (number, worker, memory) -> {
           invert(number, memory);
           final int length = fisher.length(number);
           final int start = fisher.start(number);
@@ -253,7 +321,7 @@ record Surgeon(String name, BlockFisher fisher, double dampening, long gradients
     final double[] losses = new double[fisher.blocks()];
     forEachBlock(
         workers,
-        (number, memory) -> {
+        (number, worker, memory) -> {
           final int start = fisher.start(number);
           final int n = fisher.length(number);
           int count = 0;

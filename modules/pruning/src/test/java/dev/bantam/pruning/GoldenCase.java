@@ -60,6 +60,15 @@ final class GoldenCase implements AutoCloseable {
     return json.path("expected");
   }
 
+  /** What an expected value may be off by: {@code abs + rel |expected|}. */
+  JsonNode tolerance(String name) {
+    final JsonNode tolerance = json.path("tolerance").path(name);
+    if (tolerance.isMissingNode()) {
+      throw new IllegalArgumentException(this + " has no tolerance for " + name);
+    }
+    return tolerance;
+  }
+
   boolean has(String tensor) {
     return file.entries().containsKey(tensor);
   }

@@ -110,6 +110,10 @@ class DocumentTest {
               - {name: dense}
               - {name: other, finetune: {epochs: 2}}
               - {name: both, start: other, steps: [{prune: {schedule: {to: 0.5}, train: {}}}, {quantize: {bits: 4}}]}
+              - {name: cap, steps: [{prune: {method: cap, sparsity: 0.5}}, {prune: {method: obd, sparsity: 0.5}}]}
+              - {name: layers, steps: [{prune: {method: sparsegpt, sparsity: 0.5}}, {prune: {method: exactobs, sparsity: 0.5}}]}
+              - {name: movement, steps: [{prune: {method: movement, schedule: {to: 0.5}, train: {}}}]}
+              - {name: soft, steps: [{prune: {method: movement-soft, train: {}}}]}
               - {name: hessian, steps: [{quantize: {allocate: {average: 3}}}]}
               - {name: fisher, steps: [{quantize: {allocate: {average: 3, sensitivity: fisher-trace}}}]}
               - {name: qbert, steps: [{quantize: {allocate: {average: 3, sensitivity: q-bert}}}]}
@@ -156,7 +160,9 @@ class DocumentTest {
                         "[{name: dense}]",
                         "[{name: dense}, {name: a, steps: [{prune: {sparsity: 0.5}},"
                             + " {prune: {method: obert, sparsity: 0.5}}, {prune: {schedule: {to:"
-                            + " 0.8}, train: {}}}, {quantize: {bits: 8}}, {quantize: {allocate:"
+                            + " 0.8}, train: {}}}, {prune: {method: sparsegpt, sparsity: 0.5}},"
+                            + " {prune: {method: movement, schedule: {to: 0.8}, train: {}}}, {prune:"
+                            + " {method: movement-soft, train: {}}}, {quantize: {bits: 8}}, {quantize: {allocate:"
                             + " {average: 3}}}, {quantize: {allocate: {average: 3, sensitivity:"
                             + " fisher-trace}}}, {quantize: {allocate: {average: 3, sensitivity:"
                             + " random}}}, {quantize: {bits: 8, range: percentile}}, {quantize:"

@@ -142,7 +142,17 @@ class SchemaTest {
         "variants: [{name: dense}, {name: A, steps: [{prune: {sparsity: 0.5}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{prune: {sparsity: 1}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{prune: {sparsty: 0.5}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {method: taylor, sparsity: 0.5}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{prune: {method: movement, sparsity: 0.5}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {method: movement, train: {}}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {method: movement-soft}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {method: wanda}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {method: wanda, sparsity: 0.5, block:"
+            + " 8}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {method: cap, sparsity: 0.5, update:"
+            + " joint}}]}]",
+        "variants: [{name: dense}, {name: a, steps: [{prune: {method: sparsegpt, sparsity: 0.5,"
+            + " scope: layer}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{prune: {method: obert}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{prune: {sparsity: 0.5, gradients: 8}}]}]",
         "variants: [{name: dense}, {name: a, steps: [{prune: {method: obert, sparsity: 0.5, update:"

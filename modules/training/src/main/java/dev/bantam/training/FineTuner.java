@@ -224,7 +224,7 @@ public final class FineTuner {
     private final long updatesPerEpoch;
     private final long total;
     private final Schedule schedule;
-    private final AdamW optimizer = optimizer();
+    private final AdamW optimizer;
     private final List<Epoch> epochs = new ArrayList<>();
     private Map<String, INDArray> best = Map.of();
     private double bestValue = Double.NaN;
@@ -244,6 +244,7 @@ public final class FineTuner {
       this.terms = terms;
       this.intervention = intervention;
       this.resume = resume;
+      this.optimizer = optimizer(intervention);
       this.updatesPerEpoch = settings.updates(train.size()) / settings.epochs();
       this.total = settings.updates(train.size());
       this.schedule = intervention.schedule(Math.round(total * settings.warmUp()), total);
@@ -272,7 +273,7 @@ public final class FineTuner {
                 task.metric().id(),
                 value));
       }
-      copyInto(best);
+      copyInto(best, intervention);
       return List.copyOf(epochs);
     }
 
@@ -280,7 +281,7 @@ public final class FineTuner {
       epochs.addAll(earlier.epochs());
       updates = earlier.updates();
       lossSum = earlier.lossSum();
-      copyInto(earlier.weights());
+      copyInto(earlier.weights(), intervention);
       free(earlier.weights());
       best = earlier.best();
       for (Epoch epoch : epochs) {
@@ -297,7 +298,7 @@ public final class FineTuner {
       if (isBest(epoch)) {
         bestValue = epoch.tune();
         free(best);
-        best = copyOfTrained();
+        best = copies(trainedTensors(intervention));
       }
     }
 
@@ -317,7 +318,7 @@ public final class FineTuner {
               epochs,
               updates,
               lossSum,
-              trainedTensors(),
+              trainedTensors(intervention),
               best,
               optimizer.state(),
               intervention.notes()));
@@ -352,13 +353,14 @@ public final class FineTuner {
                   new Regularization(
                       (float) settings.dropout(), dropoutSeed + updates * 0x9e3779b97f4a7c15L),
                   collector);
+          final double further = intervention.gradients(collector.gradients);
           final double norm =
               optimizer.step(
                   collector.gradients,
                   settings.learningRate() * schedule.factor(updates),
                   settings.clip());
-          requireFinite(loss, norm);
-          lossSum += loss * batch.sequences();
+          requireFinite(loss + further, norm);
+          lossSum += (loss + further) * batch.sequences();
           updates++;
           bar.advance(batch.sequences());
         }
@@ -387,29 +389,35 @@ public final class FineTuner {
     }
   }
 
-  private AdamW optimizer() {
+  private AdamW optimizer(Intervention intervention) {
+    final Set<String> further = intervention.parameters().keySet();
     return new AdamW(
-        trainedTensors(),
+        trainedTensors(intervention),
         AdamW.Settings.withDecay(settings.weightDecay()),
         // scales and thresholds of what is attached do not decay and have their own rates
-        (name, tensor) -> !EncoderModel.isAttached(name) && AdamW.decaysByDefault(name, tensor),
-        model::learningRateFactor,
+        (name, tensor) ->
+            !EncoderModel.isAttached(name)
+                && !further.contains(name)
+                && AdamW.decaysByDefault(name, tensor),
+        name ->
+            further.contains(name)
+                ? intervention.learningRateFactor(name)
+                : model.learningRateFactor(name),
         workers);
   }
 
-  private Map<String, INDArray> trainedTensors() {
+  private Map<String, INDArray> trainedTensors(Intervention intervention) {
     final Map<String, INDArray> tensors = new LinkedHashMap<>();
     final Map<String, INDArray> all = model.parameters();
     trained.forEach(name -> tensors.put(name, all.get(name)));
+    tensors.putAll(intervention.parameters());
     return tensors;
   }
 
-  private Map<String, INDArray> copyOfTrained() {
+  private static Map<String, INDArray> copies(Map<String, INDArray> tensors) {
     final Map<String, INDArray> copies = new LinkedHashMap<>();
-    trainedTensors()
-        .forEach(
-            (name, tensor) ->
-                copies.put(name, Floats.tensor(Floats.toArray(tensor), tensor.shape())));
+    tensors.forEach(
+        (name, tensor) -> copies.put(name, Floats.tensor(Floats.toArray(tensor), tensor.shape())));
     return copies;
   }
 
@@ -417,8 +425,9 @@ public final class FineTuner {
     copies.values().forEach(t -> Floats.of(t).close());
   }
 
-  private void copyInto(Map<String, INDArray> values) {
-    final Map<String, INDArray> all = model.parameters();
+  private void copyInto(Map<String, INDArray> values, Intervention intervention) {
+    final Map<String, INDArray> all = new LinkedHashMap<>(model.parameters());
+    all.putAll(intervention.parameters());
     values.forEach(
         (name, tensor) -> {
           final Floats target = Floats.of(all.get(name));

@@ -1,5 +1,8 @@
 package dev.bantam.training;
 
+import java.util.Map;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
 /**
  * What a compression method does to a training while it runs: prunes between two updates, bends the
  * learning rate. {@link #NONE} does nothing.
@@ -19,6 +22,31 @@ public interface Intervention {
    */
   default Schedule schedule(long warmUp, long total) {
     return Schedule.linear(warmUp, total);
+  }
+
+  /**
+   * Tensors of its own that are trained, saved and chosen with the model's, by names that no
+   * parameter of the model has; the same ones every time. Their gradients come from {@link
+   * #gradients}; they do not decay.
+   */
+  default Map<String, INDArray> parameters() {
+    return Map.of();
+  }
+
+  /** What the learning rate of one of {@link #parameters} is multiplied with. */
+  default double learningRateFactor(String parameter) {
+    return 1;
+  }
+
+  /**
+   * Called with the gradients of an update before they are clipped and used.
+   *
+   * @param gradients by parameter; tensors may be changed in place, and those of {@link
+   *     #parameters} are to be added
+   * @return what it adds to the loss
+   */
+  default double gradients(Map<String, INDArray> gradients) {
+    return 0;
   }
 
   /** Called with what {@link #notes} gave when the state was saved, before the first update. */

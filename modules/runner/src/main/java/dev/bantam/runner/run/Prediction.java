@@ -345,9 +345,11 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     final int tuneRows = subject.tuneExamples();
     final double tokens = meanWords(subject, Split.TRAIN) * TOKENS_PER_WORD + 2;
     double passes = 0;
+    double own = 0;
     for (Cell cell : prepared.cells()) {
       if (cell.subject() == subject) {
         passes += evaluatedRows;
+        own += costs(cell).mapToDouble(Step.Cost::operations).sum();
         // a backward pass costs two forward passes
         final double epoch = 3.0 * trainRows + tuneRows;
         passes +=
@@ -360,7 +362,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
         }
       }
     }
-    return 2 * encoder * tokens * passes + similarities(prepared, subject);
+    return 2 * encoder * tokens * passes + own + similarities(prepared, subject);
   }
 
   /** Products of all texts with all others, for every cell. */

@@ -1,4 +1,4 @@
-package dev.bantam.mixedprecision;
+package dev.bantam.compression;
 
 import dev.bantam.tensor.Blas;
 import dev.bantam.tensor.Blas.Matrix;
@@ -13,7 +13,7 @@ import dev.bantam.tensor.Workers;
  * <p>Products of one batch are added in float32, batches in float64. Off-heap memory is that of a
  * panel for each thread.
  */
-final class SecondMoments implements AutoCloseable {
+public final class SecondMoments implements AutoCloseable {
   private static final int PANEL = 128;
 
   private final int n;
@@ -25,7 +25,7 @@ final class SecondMoments implements AutoCloseable {
   /**
    * @param n inputs of the layer
    */
-  SecondMoments(int n, Workers workers) {
+  public SecondMoments(int n, Workers workers) {
     this.n = n;
     this.sums = new double[Math.multiplyExact(n, n)];
     this.workers = workers;
@@ -33,7 +33,7 @@ final class SecondMoments implements AutoCloseable {
   }
 
   /** Bytes on the heap. */
-  static long heapBytes(long n) {
+  public static long heapBytes(long n) {
     return n * n * Double.BYTES;
   }
 
@@ -43,7 +43,7 @@ final class SecondMoments implements AutoCloseable {
    * @param x [rows, n] from position 0
    * @param count texts that the rows are of
    */
-  void add(Floats x, int rows, int count) {
+  public void add(Floats x, int rows, int count) {
     texts += count;
     workers.run((n + PANEL - 1) / PANEL, (piece, worker) -> addPanel(x, rows, piece, worker));
   }
@@ -69,12 +69,12 @@ final class SecondMoments implements AutoCloseable {
   }
 
   /** Inputs of the layer. */
-  int size() {
+  public int size() {
     return n;
   }
 
   /** Element (i, j). */
-  double at(int i, int j) {
+  public double at(int i, int j) {
     return 2 * (i <= j ? sums[i * n + j] : sums[j * n + i]) / texts;
   }
 
