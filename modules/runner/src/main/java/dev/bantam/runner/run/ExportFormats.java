@@ -1,5 +1,6 @@
 package dev.bantam.runner.run;
 
+import dev.bantam.compression.Operation;
 import dev.bantam.export.onnx.OnnxFormat;
 import dev.bantam.runner.experiment.ExportFormat;
 import java.util.Locale;
@@ -22,6 +23,15 @@ public final class ExportFormats {
                 + id(format)
                 + "' cannot be written yet. There are safetensors, onnx, onnx-int8 and onnx-int4.")
         : Optional.empty();
+  }
+
+  /** Whether a format holds what an operation does beside the weights. */
+  static boolean holds(ExportFormat format, Operation.Effect effect) {
+    return switch (format) {
+      case SAFETENSORS -> true;
+      case ONNX, ONNX_INT8, ONNX_INT4 -> onnx(format).holds(effect);
+      case COMPRESSED_TENSORS, DELTA -> false;
+    };
   }
 
   /** The ONNX format of that name. */
