@@ -87,8 +87,7 @@ final class OnnxFiles {
                 model,
                 ModelFolder.dense(model.parameters()),
                 "",
-                new ModelExport.Options(
-                    format, Optional.of(OnnxOutput.TOKENS), Optional.empty(), false),
+                ModelExport.Options.of(format, Optional.of(OnnxOutput.TOKENS)),
                 workers,
                 progress)
             .write(folder, ModelExport.Names.OF_FOLDER);

@@ -7,6 +7,7 @@ import dev.bantam.deltamerging.Sparsifier;
 import dev.bantam.export.onnx.OnnxOutput;
 import dev.bantam.export.onnx.OnnxWriter;
 import dev.bantam.runner.experiment.ExportFormat;
+import dev.bantam.runner.run.Calibrating;
 import dev.bantam.runner.run.DeltaFolder;
 import dev.bantam.runner.run.ExportFormats;
 import dev.bantam.runner.run.ModelExport;
@@ -31,8 +32,8 @@ import picocli.CommandLine.Parameters;
     versionProvider = Main.Versions.class,
     description = {
       "Write a model in a format that other programs read, then read it back and compare.",
-      "onnx: float32. onnx-int8: int8 weights, activations quantized while it runs; a quarter of"
-          + " the size. onnx-int4: 4-bit weights for ONNX Runtime; a fifth. safetensors: a Hugging"
+      "onnx: float32. onnx-int8: int8 weights, activations quantized while it runs, or with"
+          + " --calibrate by fixed ranges; a quarter of the size. onnx-int4: 4-bit weights for ONNX Runtime; a fifth. safetensors: a Hugging"
           + " Face folder, packed as the model is, or --dense."
     })
 final class ExportCommand implements Callable<Integer> {
@@ -74,6 +75,29 @@ final class ExportCommand implements Callable<Integer> {
               + " products saturate. Of delta: of a value, 1 (signs), 2..8, 16 or 32 (default 8).")
   private Integer bits;
 
+  @Option(
+      names = "--calibrate",
+      paramLabel = "T",
+      description =
+          "Of onnx-int8: fixed ranges for activations, measured on training texts of a task, in place"
+              + " of ranges that are found when it runs. "
+              + TaskOption.DESCRIPTION)
+  private String calibrate;
+
+  @Option(
+      names = "--observer",
+      paramLabel = "O",
+      description =
+          "With --calibrate: how a range follows from values: min-max, average, moving-average,"
+              + " percentile (default; 99.99), mse, kl or entropy.")
+  private String observer;
+
+  @Option(
+      names = "--rows",
+      paramLabel = "N",
+      description = "With --calibrate: training texts (default 256).")
+  private Integer rows;
+
   @Option(names = "--dense", description = "Of safetensors: plain float32, which every tool reads.")
   private boolean dense;
 
@@ -102,7 +126,7 @@ final class ExportCommand implements Callable<Integer> {
   @Option(
       names = "--seed",
       paramLabel = "N",
-      description = "Of delta: seed of the mask (default 1).")
+      description = "Of delta: seed of the mask; with --calibrate: of the texts (default 1).")
   private Long seed;
 
   @Option(names = "--dry-run", description = "Check everything and stop.")
@@ -118,8 +142,11 @@ final class ExportCommand implements Callable<Integer> {
     if (format.equals("delta")) {
       return delta();
     }
-    if (base != null || density != null || positions != null || seed != null) {
-      throw Main.usage("--base, --density, --positions and --seed are for --format delta alone.");
+    if (base != null || density != null || positions != null) {
+      throw Main.usage("--base, --density and --positions are for --format delta alone.");
+    }
+    if (calibrate == null && (observer != null || rows != null || seed != null)) {
+      throw Main.usage("--observer, --rows and --seed have no meaning without --calibrate.");
     }
     final ExportFormat chosen = chosen();
     final ModelExport.Options options = options(chosen);
@@ -165,8 +192,9 @@ final class ExportCommand implements Callable<Integer> {
     if (base == null) {
       throw Main.usage("--format delta needs --base: the model that this one was fine-tuned from.");
     }
-    if (dense || result != null) {
-      throw Main.usage("--dense and --result are not for --format delta.");
+    if (dense || result != null || calibrate != null || observer != null || rows != null) {
+      throw Main.usage(
+          "--dense, --result, --calibrate, --observer and --rows are not for --format delta.");
     }
     final DeltaCoding coding = coding();
     final NewFolder folder = new NewFolder(output, force);
@@ -262,10 +290,36 @@ final class ExportCommand implements Callable<Integer> {
     if (result != null && chosen == ExportFormat.SAFETENSORS) {
       throw Main.usage("--result is for ONNX formats alone.");
     }
+    if (calibrate != null && chosen != ExportFormat.ONNX_INT8) {
+      throw Main.usage("--calibrate is for --format onnx-int8 alone.");
+    }
     return new ModelExport.Options(
-        chosen,
-        Optional.ofNullable(result),
-        bits == null ? Optional.empty() : Optional.of(bits),
-        dense);
+        chosen, Optional.ofNullable(result), Optional.ofNullable(bits), dense, ranges());
+  }
+
+  private Optional<Calibrating> ranges() {
+    if (calibrate == null) {
+      return Optional.empty();
+    }
+    if (rows != null && rows < 1) {
+      throw Main.usage("--rows is " + rows + " and must be at least 1.");
+    }
+    final String rule = observer == null ? "percentile" : observer;
+    if (!Calibrating.observers().contains(rule)) {
+      throw Main.usage(
+          "Unknown observer '"
+              + rule
+              + "'. "
+              + Suggestions.didYouMean(rule, Calibrating.observers())
+              + "There are "
+              + String.join(", ", Calibrating.observers())
+              + ".");
+    }
+    return Optional.of(
+        new Calibrating(
+            TaskOption.open(calibrate, common),
+            rule,
+            rows == null ? 256 : rows,
+            seed == null ? 1 : seed));
   }
 }
