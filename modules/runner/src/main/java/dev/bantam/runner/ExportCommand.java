@@ -34,7 +34,8 @@ import picocli.CommandLine.Parameters;
       "Write a model in a format that other programs read, then read it back and compare.",
       "onnx: float32. onnx-int8: int8 weights, activations quantized while it runs, or with"
           + " --calibrate by fixed ranges; a quarter of the size. onnx-int4: 4-bit weights for ONNX Runtime; a fifth. safetensors: a Hugging"
-          + " Face folder, packed as the model is, or --dense."
+          + " Face folder, packed as the model is, or --dense. compressed-tensors: integer codes as"
+          + " that library stores them."
     })
 final class ExportCommand implements Callable<Integer> {
   @Parameters(
@@ -46,7 +47,7 @@ final class ExportCommand implements Callable<Integer> {
       names = "--format",
       required = true,
       paramLabel = "F",
-      description = "safetensors, onnx, onnx-int8, onnx-int4 or delta.")
+      description = "safetensors, compressed-tensors, onnx, onnx-int8, onnx-int4 or delta.")
   private String format;
 
   @Option(
@@ -72,7 +73,7 @@ final class ExportCommand implements Callable<Integer> {
       paramLabel = "N",
       description =
           "Of onnx-int8: 8 (default), or 7 for x86 processors without VNNI, whose sums of 8-bit"
-              + " products saturate. Of delta: of a value, 1 (signs), 2..8, 16 or 32 (default 8).")
+              + " products saturate. Of compressed-tensors: 2..8 (default 4). Of delta: of a value, 1 (signs), 2..8, 16 or 32 (default 8).")
   private Integer bits;
 
   @Option(
@@ -151,10 +152,14 @@ final class ExportCommand implements Callable<Integer> {
     final ExportFormat chosen = chosen();
     final ModelExport.Options options = options(chosen);
     final boolean file = isOnnx(output);
-    if (file && chosen == ExportFormat.SAFETENSORS) {
+    final boolean folders =
+        chosen == ExportFormat.SAFETENSORS || chosen == ExportFormat.COMPRESSED_TENSORS;
+    if (file && folders) {
       throw Main.usage(
           output
-              + " is the name of an ONNX file, and --format safetensors writes a folder. Name a"
+              + " is the name of an ONNX file, and --format "
+              + format
+              + " writes a folder. Name a"
               + " folder, or ask for --format onnx.");
     }
     final NewFolder folder = new NewFolder(output, force);
@@ -281,13 +286,17 @@ final class ExportCommand implements Callable<Integer> {
   }
 
   private ModelExport.Options options(ExportFormat chosen) {
-    if (bits != null && (chosen != ExportFormat.ONNX_INT8 || (bits != 7 && bits != 8))) {
+    final boolean wide = chosen == ExportFormat.COMPRESSED_TENSORS;
+    if (bits != null && wide && (bits < 2 || bits > 8)) {
+      throw Main.usage("--bits is " + bits + "; of compressed-tensors it is 2..8.");
+    }
+    if (bits != null && !wide && (chosen != ExportFormat.ONNX_INT8 || (bits != 7 && bits != 8))) {
       throw Main.usage("--bits is 7 or 8, for --format onnx-int8 alone.");
     }
     if (dense && chosen != ExportFormat.SAFETENSORS) {
       throw Main.usage("--dense is for --format safetensors alone.");
     }
-    if (result != null && chosen == ExportFormat.SAFETENSORS) {
+    if (result != null && (wide || chosen == ExportFormat.SAFETENSORS)) {
       throw Main.usage("--result is for ONNX formats alone.");
     }
     if (calibrate != null && chosen != ExportFormat.ONNX_INT8) {

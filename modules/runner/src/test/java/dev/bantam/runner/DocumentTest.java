@@ -38,10 +38,6 @@ class DocumentTest {
     return Document.examples("");
   }
 
-  static List<Document.Example> refused() {
-    return Document.examples("refused");
-  }
-
   static List<Document.Example> wrong() {
     return Document.examples("wrong");
   }
@@ -61,16 +57,6 @@ class DocumentTest {
     assertEquals(
         new String(ResolvedExperiment.write(experiment), StandardCharsets.UTF_8),
         new String(ResolvedExperiment.write(again), StandardCharsets.UTF_8));
-  }
-
-  /** The grammar knows it; opening it for a run refuses it as not done yet. */
-  @ParameterizedTest
-  @MethodSource("refused")
-  void aRefusedExampleIsReadAndRefused(Document.Example example, @TempDir Path temporary) {
-    final Tiny tiny = Tiny.in(temporary);
-    final Path file = tiny.write("refused.yaml", example.experiment(tiny.text()));
-    new ExperimentReader<>(new StepCatalogue()).read(file);
-    Outcome.of("plan", file).code(3).says("refused.yaml:", " yet");
   }
 
   @ParameterizedTest

@@ -17,11 +17,12 @@ public final class ExportFormats {
 
   /** Why a format cannot be written, if it cannot. */
   public static Optional<String> unsupported(ExportFormat format) {
-    return format == ExportFormat.COMPRESSED_TENSORS || format == ExportFormat.DELTA
+    return format == ExportFormat.DELTA
         ? Optional.of(
             "the format '"
                 + id(format)
-                + "' cannot be written yet. There are safetensors, onnx, onnx-int8 and onnx-int4.")
+                + "' cannot be written here. There are safetensors, compressed-tensors, onnx,"
+                + " onnx-int8 and onnx-int4.")
         : Optional.empty();
   }
 
@@ -32,6 +33,11 @@ public final class ExportFormats {
       case ONNX, ONNX_INT8, ONNX_INT4 -> onnx(format).holds(effect);
       case COMPRESSED_TENSORS, DELTA -> false;
     };
+  }
+
+  /** Whether a format is a folder of safetensors, and not an ONNX file. */
+  static boolean isFolder(ExportFormat format) {
+    return format == ExportFormat.SAFETENSORS || format == ExportFormat.COMPRESSED_TENSORS;
   }
 
   /** The ONNX format of that name. */

@@ -87,6 +87,17 @@ final class Exports {
         ModelFolder.copy(temporary, source, weights, card);
         OnnxExport.describe(check(cell, source, weights, temporary, workers), manifest);
         manifest.put(FILE_HASH, SafetensorsFile.sha256(temporary.resolve(ModelFolder.WEIGHTS)));
+      } else if (format == ExportFormat.COMPRESSED_TENSORS) {
+        QuantizedFolder.write(
+                temporary,
+                source,
+                PackedFile.read(weights),
+                QuantizedFolder.BITS,
+                card,
+                workers,
+                progress)
+            .describe(manifest);
+        manifest.put(FILE_HASH, SafetensorsFile.sha256(temporary.resolve(ModelFolder.WEIGHTS)));
       } else if (format == ExportFormat.DELTA) {
         ModelFolder.describe(temporary, source, card);
         copy(weights, temporary.resolve(DeltaFile.NAME));

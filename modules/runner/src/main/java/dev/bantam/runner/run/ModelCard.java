@@ -95,6 +95,8 @@ final class ModelCard {
           "`delta.safetensors` holds the differences to the model that its metadata names. Bantam"
               + " opens this folder like any model folder when that one stands beside it under its"
               + " name, or is a named model.\n\n");
+    } else if (format.id() == ExportFormat.COMPRESSED_TENSORS) {
+      card.append(QuantizedFolder.USAGE);
     } else if (format.id() == ExportFormat.SAFETENSORS) {
       card.append(packed(subject, treatment));
     } else {

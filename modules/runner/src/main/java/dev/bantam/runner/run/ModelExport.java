@@ -137,6 +137,8 @@ public final class ModelExport {
   public static void check(Checkpoint model, CompressedModel weights, Options options) {
     if (options.dense()) {
       FoldedResiduals.requireFoldable(weights);
+    } else if (options.format() == ExportFormat.COMPRESSED_TENSORS) {
+      OnnxWriter.requirePlain(weights);
     } else if (options.format() != ExportFormat.SAFETENSORS) {
       OnnxWriter.requireHeld(model, weights, ExportFormats.onnx(options.format()));
     }
@@ -148,12 +150,14 @@ public final class ModelExport {
               + "' rounds its activations by ranges of its own, and onnx-int8 keeps them. Leave it"
               + " out.");
     }
-    if (options.bits().isPresent() && !FormatForms.quantizesMatrices(weights, OnnxFormat.INT8)) {
+    if (options.bits().isPresent() && !FormatForms.quantizesMatrices(weights, options.format())) {
       throw new BantamException(
           ExitCode.USAGE,
           "--bits has no effect: the matrices of '"
               + model.name()
-              + "' have integer codes already, and onnx-int8 keeps them. Leave it out, or export"
+              + "' have integer codes already, and "
+              + ExportFormats.id(options.format())
+              + " keeps them. Leave it out, or export"
               + " the model that this one was made from.");
     }
     if (options.output().equals(Optional.of(OnnxOutput.LOGITS)) && model.head().isEmpty()) {
@@ -183,10 +187,14 @@ public final class ModelExport {
     if (!recipe.isEmpty()) {
       manifest.put("recipe", recipe);
     }
-    final boolean packed = options.format() == ExportFormat.SAFETENSORS;
+    final boolean packed = ExportFormats.isFolder(options.format());
     final Path file = folder.resolve(packed ? ModelFolder.WEIGHTS : names.onnx());
     final ExportCheck check =
-        packed ? safetensors(folder, manifest) : onnx(folder, names, manifest);
+        !packed
+            ? onnx(folder, names, manifest)
+            : options.format() == ExportFormat.SAFETENSORS
+                ? safetensors(folder, manifest)
+                : compressedTensors(folder, manifest);
     manifest.put("file", file.getFileName().toString());
     manifest.put("file_sha256", SafetensorsFile.sha256(file));
     Json.write(folder.resolve(names.manifest()), manifest);
@@ -197,7 +205,7 @@ public final class ModelExport {
     final boolean classes =
         model.head().filter(h -> h.kind() == Head.Kind.SINGLE_LABEL).isPresent();
     return classes
-        && (options.format() == ExportFormat.SAFETENSORS
+        && (ExportFormats.isFolder(options.format())
             || options.onnx().gives(model) == OnnxOutput.LOGITS);
   }
 
@@ -237,7 +245,21 @@ public final class ModelExport {
     }
   }
 
-  private static void requireSame(CompressedModel written, Map<String, INDArray> read) {
+  private ExportCheck compressedTensors(Path folder, ObjectNode manifest) {
+    final QuantizedFolder.Written written =
+        QuantizedFolder.write(
+            folder,
+            model,
+            weights,
+            options.bits().orElse(QuantizedFolder.BITS),
+            card(QuantizedFolder.USAGE, NOT_MEASURED, Names.OF_FOLDER),
+            workers,
+            progress);
+    written.describe(manifest);
+    return written.check();
+  }
+
+  static void requireSame(CompressedModel written, Map<String, INDArray> read) {
     written
         .tensors()
         .forEach(
