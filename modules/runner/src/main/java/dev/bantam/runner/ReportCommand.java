@@ -1,5 +1,6 @@
 package dev.bantam.runner;
 
+import dev.bantam.report.MlflowStore;
 import dev.bantam.report.ReportContext;
 import dev.bantam.report.Reports;
 import dev.bantam.report.RunFolder;
@@ -50,6 +51,14 @@ final class ReportCommand implements Callable<Integer> {
       description = "Name of the published report (default: the experiment's).")
   private String name;
 
+  @Option(
+      names = "--mlflow",
+      paramLabel = "DIR",
+      description =
+          "Add every cell to a file store of MLflow as a run, and write no report; show them with"
+              + " 'mlflow ui --backend-store-uri DIR'.")
+  private Path mlflow;
+
   @Option(names = "--dry-run", description = "Read and check the runs, write nothing.")
   private boolean dryRun;
 
@@ -63,7 +72,10 @@ final class ReportCommand implements Callable<Integer> {
     if (publish && output != null) {
       throw Main.usage("--publish writes to reports/NAME, so it takes no -o.");
     }
-    if (runs.size() > 1 && output == null && !publish) {
+    if (mlflow != null && (publish || output != null || name != null)) {
+      throw Main.usage("--mlflow writes no report, so it takes no --publish, --name or -o.");
+    }
+    if (runs.size() > 1 && output == null && !publish && mlflow == null) {
       throw Main.usage("Several runs are joined into a new folder: name it with -o.");
     }
     final List<RunFolder> folders = runs.stream().map(RunFolder::read).toList();
@@ -71,6 +83,11 @@ final class ReportCommand implements Callable<Integer> {
     if (dryRun) {
       folders.forEach(
           r -> common.progress().message(r.name() + ": " + r.cells().size() + " cells"));
+      return 0;
+    }
+    if (mlflow != null) {
+      final MlflowStore store = new MlflowStore(mlflow);
+      System.out.println("MLflow runs: " + folders.stream().mapToInt(store::add).sum());
       return 0;
     }
     if (publish) {
