@@ -14,7 +14,9 @@ import dev.bantam.runner.Main;
 import dev.bantam.runner.run.Sources;
 import dev.bantam.tensor.Workers;
 import java.nio.file.Path;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -61,11 +63,7 @@ final class OnnxCommand implements Callable<Integer> {
     try (Workers workers = new Workers(options.common().threads());
         OnnxBench bench =
             new OnnxBench(
-                model,
-                OnnxFiles.of(model, artifacts, workers, progress),
-                workers,
-                inTurn,
-                progress)) {
+                model, files(model, artifacts, workers, progress), workers, inTurn, progress)) {
       for (Contest contest : Contest.values()) {
         print(bench.bytes(contest));
         for (BenchCase wanted : cases) {
@@ -79,6 +77,14 @@ final class OnnxCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  private static Map<OnnxFile, byte[]> files(
+      Checkpoint model, MavenArtifacts artifacts, Workers workers, Progress progress) {
+    final Map<OnnxFile, byte[]> files =
+        new EnumMap<>(OnnxFiles.of(model, artifacts, workers, progress));
+    files.put(OnnxFile.STATIC, OnnxFiles.calibrated(model, artifacts, workers, progress));
+    return files;
   }
 
   private void print(BenchLine line) {

@@ -71,7 +71,7 @@ final class OnnxFiles {
   }
 
   /**
-   * The bytes of all files.
+   * The bytes of all files but the one of {@link #calibrated}.
    *
    * @param model {@value #MODEL}, opened
    */
@@ -83,20 +83,27 @@ final class OnnxFiles {
     files.put(OnnxFile.FLOAT, export(model, usual(ExportFormat.ONNX), workers, progress));
     files.put(OnnxFile.INT8, export(model, usual(ExportFormat.ONNX_INT8), workers, progress));
     files.put(OnnxFile.INT4, export(model, usual(ExportFormat.ONNX_INT4), workers, progress));
-    final Task texts = Tasks.open(WordnetRetrieval.NAME, artifacts::resolve);
-    files.put(
-        OnnxFile.STATIC,
-        export(
-            model,
-            new ModelExport.Options(
-                ExportFormat.ONNX_INT8,
-                Optional.of(OnnxOutput.TOKENS),
-                Optional.empty(),
-                false,
-                Optional.of(new Calibrating(texts, "percentile", CALIBRATION_ROWS, 1))),
-            workers,
-            progress));
     return files;
+  }
+
+  /**
+   * Our file with fixed ranges, measured on training texts.
+   *
+   * @param model {@value #MODEL}, opened
+   */
+  static byte[] calibrated(
+      Checkpoint model, MavenArtifacts artifacts, Workers workers, Progress progress) {
+    final Task texts = Tasks.open(WordnetRetrieval.NAME, artifacts::resolve);
+    return export(
+        model,
+        new ModelExport.Options(
+            ExportFormat.ONNX_INT8,
+            Optional.of(OnnxOutput.TOKENS),
+            Optional.empty(),
+            false,
+            Optional.of(new Calibrating(texts, "percentile", CALIBRATION_ROWS, 1))),
+        workers,
+        progress);
   }
 
   private static ModelExport.Options usual(ExportFormat format) {
@@ -115,12 +122,7 @@ final class OnnxFiles {
       final Path folder = Files.createTempDirectory("bantam-bench");
       try {
         new ModelExport(
-                model,
-                ModelFolder.dense(model.parameters()),
-                "",
-                options,
-                workers,
-                progress)
+                model, ModelFolder.dense(model.parameters()), "", options, workers, progress)
             .write(folder, ModelExport.Names.OF_FOLDER);
         return Files.readAllBytes(folder.resolve(ModelExport.Names.OF_FOLDER.onnx()));
       } finally {

@@ -157,15 +157,12 @@ public final class CompressedTensorsFolder {
           SafetensorsType.I32,
           new long[] {rows, PackedWords.words(columns, bits)},
           PackedWords.rows(tensor.codes(), rows, columns, bits));
-      final ByteBuffer shape =
-          ByteBuffer.allocate(2 * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+      final ByteBuffer shape = ByteBuffer.allocate(2 * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
       shape.putLong(rows).putLong(columns);
       writer.add(module + SHAPE, SafetensorsType.I64, new long[] {2}, shape.array());
     }
     writer.add(
-        module + SCALE,
-        SafetensorsType.F32,
-        Floats.tensor(tensor.scales(), rows, groups.across()));
+        module + SCALE, SafetensorsType.F32, Floats.tensor(tensor.scales(), rows, groups.across()));
     if (zeros && plain(module, tensor)) {
       writer.add(
           module + ZERO_POINT,
@@ -203,8 +200,7 @@ public final class CompressedTensorsFolder {
     return scheme;
   }
 
-  private static void describe(
-      Path file, Map<String, List<String>> schemes, List<String> ignored) {
+  private static void describe(Path file, Map<String, List<String>> schemes, List<String> ignored) {
     try {
       final ObjectNode config = (ObjectNode) JSON.readTree(Files.readAllBytes(file));
       final ObjectNode quantization = config.putObject(KEY);

@@ -128,9 +128,7 @@ public final class ModelFolder {
    */
   public static Checkpoint read(Path folder, Progress progress) {
     return HuggingFaceFolder.read(
-        folder,
-        () -> new PackedWeights(folder.resolve(WEIGHTS), stored(folder)),
-        progress);
+        folder, () -> new PackedWeights(folder.resolve(WEIGHTS), stored(folder)), progress);
   }
 
   /**

@@ -106,8 +106,7 @@ class CompressedTensorsFolderTest {
     final int columns = (int) shape[1];
     final int bits = settings.path("num_bits").asInt();
     final int group = settings.path("group").asInt();
-    final Groups groups =
-        Groups.ofColumns((int) shape[0], columns, group == 0 ? columns : group);
+    final Groups groups = Groups.ofColumns((int) shape[0], columns, group == 0 ? columns : group);
     final float[] dense = Floats.toArray(file.floats("expected.dense." + name));
     final float[] scales = Floats.toArray(file.floats("expected.weight_scale." + name));
     final String zeroName = "expected.zero_point_unpacked." + name;
@@ -247,8 +246,7 @@ class CompressedTensorsFolderTest {
     assertEquals(7, compared);
   }
 
-  private static void requireOutputs(
-      SafetensorsFile expected, Checkpoint model, Workers workers) {
+  private static void requireOutputs(SafetensorsFile expected, Checkpoint model, Workers workers) {
     final byte[] ids = codes(expected, "input.input_ids");
     final byte[] mask = codes(expected, "input.attention_mask");
     final int length = (int) expected.entry("input.input_ids").shape()[1];
@@ -327,9 +325,12 @@ class CompressedTensorsFolderTest {
                         + group.path("weights").path("num_bits").asInt()));
     assertEquals(
         Map.of(
-            "embeddings.word_embeddings", "int-quantized 4",
-            QUERY, "pack-quantized 3",
-            "encoder.layer.1.output.dense", "int-quantized 8"),
+            "embeddings.word_embeddings",
+            "int-quantized 4",
+            QUERY,
+            "pack-quantized 3",
+            "encoder.layer.1.output.dense",
+            "int-quantized 8"),
         groups);
     final CompressedModel back = ModelFolder.weights(folder, tiny.architecture());
     model

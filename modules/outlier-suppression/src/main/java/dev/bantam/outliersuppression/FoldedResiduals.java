@@ -89,7 +89,9 @@ public final class FoldedResiduals {
     }
   }
 
-  /** The map {@code s x + z} of an activation is taken into what makes it, and out of its readers. */
+  /**
+   * The map {@code s x + z} of an activation is taken into what makes it, and out of its readers.
+   */
   private static void fold(
       MigrationSite site, SiteMap.Affine map, Map<String, CompressedTensor> tensors) {
     final int n = map.scale().length;

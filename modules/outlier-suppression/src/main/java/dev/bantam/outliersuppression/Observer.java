@@ -99,10 +99,7 @@ record Observer(Rule rule, double parameter, int levels) {
 
   /** Whether values are kept in a histogram until the end. */
   boolean needsHistogram() {
-    return rule == Rule.PERCENTILE
-        || rule == Rule.MSE
-        || rule == Rule.KL
-        || rule == Rule.ENTROPY;
+    return rule == Rule.PERCENTILE || rule == Rule.MSE || rule == Rule.KL || rule == Rule.ENTROPY;
   }
 
   private static Accumulator ofBatches(RangeOfBatches batches) {

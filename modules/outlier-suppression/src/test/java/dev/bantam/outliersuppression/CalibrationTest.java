@@ -38,8 +38,7 @@ class CalibrationTest {
         bench.score("text " + i);
       }
       final BantamException refused =
-          assertThrows(
-              BantamException.class, () -> new Calibration(8, 4).batches(bench.state(1L)));
+          assertThrows(BantamException.class, () -> new Calibration(8, 4).batches(bench.state(1L)));
       assertEquals(ExitCode.BAD_FILE, refused.exitCode());
       assertTrue(
           refused.getMessage().contains("All 40 training rows of 'texts' are rows of its dev"),

@@ -78,7 +78,11 @@ final class TinyBench implements StepResources, AutoCloseable {
         ids[t] = random.nextInt(VOCABULARY);
       }
       train.add(
-          new TokenizedExample(new Encoding(ids, new int[ids.length]), 0, Double.NaN, StableHash.sha256("text " + i)));
+          new TokenizedExample(
+              new Encoding(ids, new int[ids.length]),
+              0,
+              Double.NaN,
+              StableHash.sha256("text " + i)));
     }
   }
 

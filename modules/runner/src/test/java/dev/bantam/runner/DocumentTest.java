@@ -14,12 +14,10 @@ import dev.bantam.runner.run.StepCatalogue;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 

@@ -223,9 +223,7 @@ class ExitCodesTest {
   void severalProblemsShareTheSmallestCode() {
     tiny.edit("tiny-bert", "tiny-brt");
     tiny.edit("[safetensors]", "[delta]");
-    Outcome.of("plan", tiny.experiment())
-        .code(3)
-        .says("tiny-brt", "no variant has 'delta:'");
+    Outcome.of("plan", tiny.experiment()).code(3).says("tiny-brt", "no variant has 'delta:'");
   }
 
   @Test

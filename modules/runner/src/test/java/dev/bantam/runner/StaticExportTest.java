@@ -93,8 +93,7 @@ class StaticExportTest {
     try (OrtFile file = new OrtFile(onnx)) {
       for (int i = 1; i < rows.length; i++) {
         final String[] cells = rows[i].split("\t");
-        final Encoding text =
-            model.tokenizer().orElseThrow().encode(cells[0], model.maxLength());
+        final Encoding text = model.tokenizer().orElseThrow().encode(cells[0], model.maxLength());
         final float[] logits = file.run(List.of(text));
         assertEquals(labels.size(), logits.length);
         double sum = 0;
@@ -108,8 +107,7 @@ class StaticExportTest {
   }
 
   private static double evaluated(Path folder) {
-    final String printed =
-        Outcome.of("evaluate", folder, "--task", tiny.task()).code(0).out();
+    final String printed = Outcome.of("evaluate", folder, "--task", tiny.task()).code(0).out();
     final Matcher found = LOSS.matcher(printed);
     assertTrue(found.find(), printed);
     return Double.parseDouble(found.group(1));
@@ -234,8 +232,7 @@ class StaticExportTest {
     final String same =
         tiny.write(
                 "same.yaml",
-                "{train: signs-dev.tsv, dev: signs-dev.tsv, text: sentence, label:"
-                    + " label}\n")
+                "{train: signs-dev.tsv, dev: signs-dev.tsv, text: sentence, label:" + " label}\n")
             .toString();
     final List<Object> command =
         new ArrayList<>(List.of("export", exported(variant, "safetensors"), "--format", format));

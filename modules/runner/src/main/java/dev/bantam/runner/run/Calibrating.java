@@ -87,8 +87,7 @@ public final class Calibrating {
     Tasked.requireTokenizer(like);
     final Map<String, INDArray> live = weights.dense();
     try (EncoderModel model =
-        new EncoderModel(
-            like.architecture(), like.head(), like.pooling(), live, workers)) {
+        new EncoderModel(like.architecture(), like.head(), like.pooling(), live, workers)) {
       final Map<String, Operation> operations = new TreeMap<>();
       weights.operations().forEach((place, o) -> operations.put(place, Operations.decode(o)));
       operations.forEach((place, operation) -> operation.attach(model, place));
@@ -96,7 +95,13 @@ public final class Calibrating {
           new CompressionState(
               live,
               Seeds.ofDraw(seed, 1),
-              new Resources(model, task, like.tokenizer().orElseThrow(), like.maxLength(), workers, progress));
+              new Resources(
+                  model,
+                  task,
+                  like.tokenizer().orElseThrow(),
+                  like.maxLength(),
+                  workers,
+                  progress));
       state.carry(operations);
       steps.forEach(step -> step.value().apply(state));
       final Map<String, StoredOperation> stored = new TreeMap<>();

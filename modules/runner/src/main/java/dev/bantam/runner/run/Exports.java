@@ -72,7 +72,8 @@ final class Exports {
         ResolvedExperiment.steps(cell.variant())
             + ResolvedExperiment.merge(cell.variant())
             + ResolvedExperiment.delta(cell.variant());
-    final String card = ModelCard.text(
+    final String card =
+        ModelCard.text(
             cell.subject(), dense, record, treatment, new ModelCard.Format(format, rounds(cell)));
     if (holds(target, sha256, card)) {
       return;

@@ -25,10 +25,10 @@ import java.util.regex.Pattern;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * A model's weights in forms that a format of integer codes holds. Integer codes that it can hold are kept.
- * The matrices and the large tables that it cannot are quantized by a recipe of round-to-nearest
- * steps, which is part of the result. Matrices that a model of integer codes leaves in float32 stay
- * so.
+ * A model's weights in forms that a format of integer codes holds. Integer codes that it can hold
+ * are kept. The matrices and the large tables that it cannot are quantized by a recipe of
+ * round-to-nearest steps, which is part of the result. Matrices that a model of integer codes
+ * leaves in float32 stay so.
  *
  * @param model the weights
  * @param recipe the steps that were applied, YAML; empty if none was
@@ -107,8 +107,7 @@ record FormatForms(CompressedModel model, String recipe) {
     abstract boolean inRows(int bits);
   }
 
-  private static FormatForms of(
-      CompressedModel weights, Holder format, int bits, Workers workers) {
+  private static FormatForms of(CompressedModel weights, Holder format, int bits, Workers workers) {
     final Map<String, CompressedTensor> held = new LinkedHashMap<>();
     weights.tensors().forEach((name, tensor) -> held.put(name, plain(tensor)));
     final String recipe = recipe(toQuantize(held, format), held, format, bits);

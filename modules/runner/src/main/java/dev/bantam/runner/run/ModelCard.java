@@ -102,8 +102,7 @@ final class ModelCard {
     } else {
       final OnnxExport export = OnnxExport.of(ExportFormats.onnx(format.id()));
       card.append("The table above is of the packed weights that the file was made from.\n\n");
-      card.append(
-          OnnxCard.usage(subject.withTaskHead(), export, format.ranges(), OnnxExport.FILE));
+      card.append(OnnxCard.usage(subject.withTaskHead(), export, format.ranges(), OnnxExport.FILE));
     }
     card.append(sources(subject));
     return card.toString();

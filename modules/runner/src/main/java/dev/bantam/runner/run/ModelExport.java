@@ -222,11 +222,7 @@ public final class ModelExport {
     options
         .ranges()
         .ifPresent(
-            r ->
-                manifest
-                    .putObject("calibration")
-                    .put("task", r.task())
-                    .put("seed", r.seed()));
+            r -> manifest.putObject("calibration").put("task", r.task()).put("seed", r.seed()));
     return written.check();
   }
 

@@ -142,8 +142,7 @@ record OnnxExport(
   /** The model without the rounding of its activations. */
   private static CompressedModel unrounded(CompressedModel model) {
     final Map<String, StoredOperation> kept = new TreeMap<>(model.operations());
-    kept.values()
-        .removeIf(o -> Operations.decode(o).effect() == Operation.Effect.FIXED_ROUNDING);
+    kept.values().removeIf(o -> Operations.decode(o).effect() == Operation.Effect.FIXED_ROUNDING);
     return new CompressedModel(model.tensors(), kept);
   }
 
