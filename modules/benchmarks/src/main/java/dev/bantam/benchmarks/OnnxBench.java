@@ -30,7 +30,11 @@ final class OnnxBench implements AutoCloseable {
     /** The two float32 graphs. */
     FLOAT("float32 ", OnnxFile.FLOAT, OnnxFile.SOURCE, 0.999999),
     /** 4-bit weights against float32. */
-    INT4("int4 ", OnnxFile.INT4, OnnxFile.SOURCE, 0.9);
+    INT4("int4 ", OnnxFile.INT4, OnnxFile.SOURCE, 0.9),
+    /** Fixed ranges against float32. */
+    STATIC("static int8 ", OnnxFile.STATIC, OnnxFile.SOURCE, 0.8),
+    /** Fixed ranges against ranges that are found while the graph runs. */
+    STATIC_DYNAMIC("static-to-dynamic int8 ", OnnxFile.STATIC, OnnxFile.INT8, 0.8);
 
     private final String label;
     private final OnnxFile ours;
@@ -42,6 +46,14 @@ final class OnnxBench implements AutoCloseable {
       this.ours = ours;
       this.theirs = theirs;
       this.lowestCosine = lowestCosine;
+    }
+
+    /**
+     * Whether vectors are compared beside speed: that float32 files compute the same was checked
+     * before timing, and a file is compared with float32 once.
+     */
+    boolean comparesVectors() {
+      return this != FLOAT && this != STATIC_DYNAMIC;
     }
   }
 

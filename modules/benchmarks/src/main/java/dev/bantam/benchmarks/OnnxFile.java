@@ -10,6 +10,8 @@ enum OnnxFile {
   FLOAT,
   /** Our export {@code onnx-int8}. */
   INT8,
+  /** Our export {@code onnx-int8} with fixed ranges. */
+  STATIC,
   /** Our export {@code onnx-int4}. */
   INT4
 }

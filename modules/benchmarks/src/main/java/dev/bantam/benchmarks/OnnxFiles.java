@@ -6,9 +6,13 @@ import dev.bantam.checkpoint.MavenArtifacts;
 import dev.bantam.checkpoint.NamedModel;
 import dev.bantam.checkpoint.NamedModels;
 import dev.bantam.checkpoint.Progress;
+import dev.bantam.data.Task;
+import dev.bantam.data.Tasks;
+import dev.bantam.data.WordnetRetrieval;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.onnx.OnnxOutput;
 import dev.bantam.runner.experiment.ExportFormat;
+import dev.bantam.runner.run.Calibrating;
 import dev.bantam.runner.run.ExportFormats;
 import dev.bantam.runner.run.ModelExport;
 import dev.bantam.tensor.AtomicFiles;
@@ -33,6 +37,8 @@ final class OnnxFiles {
           16_430_363,
           "Apache-2.0");
 
+  private static final int CALIBRATION_ROWS = 256;
+
   private OnnxFiles() {}
 
   /** The model that all files hold. */
@@ -55,14 +61,17 @@ final class OnnxFiles {
         model.prefixes());
   }
 
-  /** Where a file that is not ours comes from: artifact and version. */
+  /** Where the other file of a contest comes from: artifact and version, if it is not ours. */
   static String origin(OnnxFile file) {
+    if (file == OnnxFile.INT8) {
+      return "our onnx-int8";
+    }
     final MavenArtifact artifact = file == OnnxFile.READY_MADE ? READY_MADE : named().artifact();
     return artifact.coordinates().substring(artifact.coordinates().indexOf(':') + 1);
   }
 
   /**
-   * The bytes of all files.
+   * The bytes of all files but the one of {@link #calibrated}.
    *
    * @param model {@value #MODEL}, opened
    */
@@ -71,26 +80,49 @@ final class OnnxFiles {
     final Map<OnnxFile, byte[]> files = new EnumMap<>(OnnxFile.class);
     files.put(OnnxFile.SOURCE, NamedModels.onnx(named(), artifacts));
     files.put(OnnxFile.READY_MADE, NamedModels.onnx(readyMade(), artifacts));
-    files.put(OnnxFile.FLOAT, export(model, ExportFormat.ONNX, workers, progress));
-    files.put(OnnxFile.INT8, export(model, ExportFormat.ONNX_INT8, workers, progress));
-    files.put(OnnxFile.INT4, export(model, ExportFormat.ONNX_INT4, workers, progress));
+    files.put(OnnxFile.FLOAT, export(model, usual(ExportFormat.ONNX), workers, progress));
+    files.put(OnnxFile.INT8, export(model, usual(ExportFormat.ONNX_INT8), workers, progress));
+    files.put(OnnxFile.INT4, export(model, usual(ExportFormat.ONNX_INT4), workers, progress));
     return files;
   }
 
+  /**
+   * Our file with fixed ranges, measured on training texts.
+   *
+   * @param model {@value #MODEL}, opened
+   */
+  static byte[] calibrated(
+      Checkpoint model, MavenArtifacts artifacts, Workers workers, Progress progress) {
+    final Task texts = Tasks.open(WordnetRetrieval.NAME, artifacts::resolve);
+    return export(
+        model,
+        new ModelExport.Options(
+            ExportFormat.ONNX_INT8,
+            Optional.of(OnnxOutput.TOKENS),
+            Optional.empty(),
+            false,
+            Optional.of(new Calibrating(texts, "percentile", CALIBRATION_ROWS, 1))),
+        workers,
+        progress);
+  }
+
+  private static ModelExport.Options usual(ExportFormat format) {
+    return ModelExport.Options.of(format, Optional.of(OnnxOutput.TOKENS));
+  }
+
   private static byte[] export(
-      Checkpoint model, ExportFormat format, Workers workers, Progress progress) {
-    progress.message("Writing " + model.name() + " as " + ExportFormats.id(format));
+      Checkpoint model, ModelExport.Options options, Workers workers, Progress progress) {
+    progress.message(
+        "Writing "
+            + model.name()
+            + " as "
+            + ExportFormats.id(options.format())
+            + (options.ranges().isPresent() ? " with fixed ranges" : ""));
     try {
       final Path folder = Files.createTempDirectory("bantam-bench");
       try {
         new ModelExport(
-                model,
-                ModelFolder.dense(model.parameters()),
-                "",
-                new ModelExport.Options(
-                    format, Optional.of(OnnxOutput.TOKENS), Optional.empty(), false),
-                workers,
-                progress)
+                model, ModelFolder.dense(model.parameters()), "", options, workers, progress)
             .write(folder, ModelExport.Names.OF_FOLDER);
         return Files.readAllBytes(folder.resolve(ModelExport.Names.OF_FOLDER.onnx()));
       } finally {

@@ -31,8 +31,7 @@ class OnnxBenchTest {
       new InTurn(new InTurn.Budget(0, 0, 0.001), System::nanoTime, () -> {});
   private final Workers workers = new Workers(2);
   private final Checkpoint model = Models.open(OnnxFiles.MODEL, Models.Options.DEFAULT);
-  private final Map<OnnxFile, byte[]> files =
-      OnnxFiles.of(model, new MavenArtifacts(Progress.NONE, false), workers, Progress.NONE);
+  private final Map<OnnxFile, byte[]> files = files();
   private final OnnxBench bench = bench(files);
 
   private final OnnxVectors pairs =
@@ -42,6 +41,15 @@ class OnnxBenchTest {
               Example.scored("a small dog sleeps", "a puppy is asleep", 4.5),
               Example.scored("he paid the bill", "the invoice was settled", 3.5),
               Example.scored("rain fell all night", "the guitar is out of tune", 0.2)));
+
+  private Map<OnnxFile, byte[]> files() {
+    final MavenArtifacts artifacts = new MavenArtifacts(Progress.NONE, false);
+    final Map<OnnxFile, byte[]> all =
+        new EnumMap<>(OnnxFiles.of(model, artifacts, workers, Progress.NONE));
+    all.put(
+        OnnxFile.STATIC, OnnxFiles.calibrated(model, artifacts, workers, Progress.NONE));
+    return all;
+  }
 
   private OnnxBench bench(Map<OnnxFile, byte[]> compared) {
     return new OnnxBench(model, compared, workers, brief, Progress.NONE);

@@ -3,6 +3,7 @@ package dev.bantam.binarization;
 import dev.bantam.binarization.BiAttention.Threshold;
 import dev.bantam.compression.CompressedTensor;
 import dev.bantam.compression.CompressionState;
+import dev.bantam.compression.Operation;
 import dev.bantam.compression.Settings;
 import dev.bantam.compression.Step;
 import dev.bantam.compression.StepFactory;
@@ -265,8 +266,8 @@ record BinarizationStep(
   }
 
   @Override
-  public boolean addsOperations() {
-    return last() != Coders.FLOAT;
+  public Set<Operation.Effect> addsOperations() {
+    return last() == Coders.FLOAT ? Set.of() : Set.of(Operation.Effect.OTHER);
   }
 
   private int last() {

@@ -49,13 +49,17 @@ record EncoderConfig(
   /**
    * Reads a configuration; what is wrong goes to the object's problems.
    *
+   * @param plain whether the weights are read as they are, so that none may be quantized
    * @throws dev.bantam.tensor.BantamException (bad input) if the model is of no supported family,
    *     so that the other keys mean nothing
    */
-  static EncoderConfig read(JsonObject json) {
+  static EncoderConfig read(JsonObject json, boolean plain) {
     final EncoderFamily family = family(json);
     final Architecture architecture = architecture(json, family);
     refuseVariants(json);
+    if (plain && json.has("quantization_config")) {
+      json.problem("quantization_config", "only unquantized weights are read here");
+    }
     return new EncoderConfig(
         architecture,
         json.texts("architectures"),
@@ -193,9 +197,6 @@ record EncoderConfig(
     }
     if (json.at("pruned_heads").size() > 0) {
       json.problem("pruned_heads", "save the model with its heads removed from the weights");
-    }
-    if (json.has("quantization_config")) {
-      json.problem("quantization_config", "only unquantized weights are read here");
     }
   }
 

@@ -37,21 +37,27 @@ public final class HuggingFaceFolder {
    */
   public static Checkpoint read(Path folder, Progress progress) {
     requireFolder(folder);
-    return read(folder, () -> SafetensorsFolder.open(folder), progress);
+    return read(folder, () -> SafetensorsFolder.open(folder), progress, true);
   }
 
   /**
    * As {@link #read(Path, Progress)}, with the weights from elsewhere than plain safetensors files:
-   * a packed file restored to float32, for instance.
+   * a packed file restored to float32, for instance. What {@code quantization_config} says is left
+   * to whoever gives the weights.
    *
    * @param weights opened after the configuration was read, and closed
    */
   public static Checkpoint read(
       Path folder, Supplier<? extends WeightSource> weights, Progress progress) {
     requireFolder(folder);
+    return read(folder, weights, progress, false);
+  }
+
+  private static Checkpoint read(
+      Path folder, Supplier<? extends WeightSource> weights, Progress progress, boolean plain) {
     final Problems problems = new Problems("The model in " + folder + " cannot be read");
     final EncoderConfig config =
-        EncoderConfig.read(JsonObject.read(folder.resolve("config.json"), problems));
+        EncoderConfig.read(JsonObject.read(folder.resolve("config.json"), problems), plain);
     final SentenceFiles sentence =
         SentenceFiles.read(folder, config.architecture().longestSequence(), problems);
     problems.throwIfAny();

@@ -3,6 +3,7 @@ package dev.bantam.compression;
 import dev.bantam.checkpoint.StoredOperation;
 import dev.bantam.model.EncoderModel;
 import java.util.Map;
+import java.util.Optional;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -37,6 +38,26 @@ public interface Operation {
    * @throws IllegalArgumentException if the model has no such place, or it has another shape
    */
   void attach(EncoderModel model, String place);
+
+  /** What an operation needs of a format that is to hold it. */
+  enum Effect {
+    /** An affine map of each channel of a site: {@link SiteMap.Affine}. */
+    AFFINE,
+    /** Rounding at a site to codes of one fixed scale: {@link SiteMap.Rounded}. */
+    FIXED_ROUNDING,
+    /** Something that only Bantam's own files hold. */
+    OTHER
+  }
+
+  /** What it does to the values at its site, if other formats have words for it. */
+  default Optional<SiteMap> siteMap() {
+    return Optional.empty();
+  }
+
+  /** What it needs of a format. */
+  default Effect effect() {
+    return siteMap().map(SiteMap::effect).orElse(Effect.OTHER);
+  }
 
   /** What a file holds of the operation. */
   default StoredOperation stored() {

@@ -2,6 +2,7 @@ package dev.bantam.compression;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** One step of a recipe: what the user asked for, checked, and how to do it. */
 public interface Step {
@@ -21,11 +22,11 @@ public interface Step {
   }
 
   /**
-   * Whether the step gives the model {@linkplain Operation operations}, so that it can be exported
-   * only in a format that holds them.
+   * What the {@linkplain Operation operations} need that the step gives the model, so that it can
+   * be exported only in a format that holds them; empty if it gives none.
    */
-  default boolean addsOperations() {
-    return false;
+  default Set<Operation.Effect> addsOperations() {
+    return Set.of();
   }
 
   /**

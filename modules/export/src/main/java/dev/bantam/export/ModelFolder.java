@@ -103,10 +103,10 @@ public final class ModelFolder {
     return new CompressedModel(tensors);
   }
 
-  /** Whether a folder holds packed weights. */
+  /** Whether a folder holds packed weights, or those of {@link CompressedTensorsFolder}. */
   public static boolean isPacked(Path folder) {
     return Files.isRegularFile(folder.resolve(WEIGHTS))
-        && PackedFile.isPacked(folder.resolve(WEIGHTS));
+        && (CompressedTensorsFolder.is(folder) || PackedFile.isPacked(folder.resolve(WEIGHTS)));
   }
 
   /**
@@ -128,7 +128,7 @@ public final class ModelFolder {
    */
   public static Checkpoint read(Path folder, Progress progress) {
     return HuggingFaceFolder.read(
-        folder, () -> new PackedWeights(folder.resolve(WEIGHTS)), progress);
+        folder, () -> new PackedWeights(folder.resolve(WEIGHTS), stored(folder)), progress);
   }
 
   /**
@@ -137,8 +137,13 @@ public final class ModelFolder {
    * @param architecture of the model, as {@link #read} gave it
    */
   public static CompressedModel weights(Path folder, Architecture architecture) {
-    return renamed(
-        PackedFile.read(folder.resolve(WEIGHTS)), WeightNames.of(architecture)::canonical);
+    return renamed(stored(folder), WeightNames.of(architecture)::canonical);
+  }
+
+  private static CompressedModel stored(Path folder) {
+    return CompressedTensorsFolder.is(folder)
+        ? CompressedTensorsFolder.read(folder)
+        : PackedFile.read(folder.resolve(WEIGHTS));
   }
 
   /** The tensors of a packed file, each restored when it is asked for. */
@@ -146,9 +151,9 @@ public final class ModelFolder {
     private final Path file;
     private final CompressedModel model;
 
-    PackedWeights(Path file) {
+    PackedWeights(Path file, CompressedModel model) {
       this.file = file;
-      this.model = PackedFile.read(file);
+      this.model = model;
     }
 
     @Override

@@ -3,6 +3,7 @@ package dev.bantam.outliersuppression;
 import dev.bantam.checkpoint.StoredOperation;
 import dev.bantam.compression.Operation;
 import dev.bantam.compression.OperationFormat;
+import dev.bantam.compression.SiteMap;
 import dev.bantam.model.ActivationTransform;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.model.Tile;
@@ -10,6 +11,7 @@ import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Floats;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -42,6 +44,11 @@ record Affine(float[] scale, float[] shift) implements Operation, ActivationTran
     tensors.put(SCALE, Floats.tensor(scale, scale.length));
     tensors.put(SHIFT, Floats.tensor(shift, shift.length));
     return tensors;
+  }
+
+  @Override
+  public Optional<SiteMap> siteMap() {
+    return Optional.of(new SiteMap.Affine(scale, shift));
   }
 
   @Override

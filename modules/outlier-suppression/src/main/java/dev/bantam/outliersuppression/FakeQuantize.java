@@ -3,12 +3,14 @@ package dev.bantam.outliersuppression;
 import dev.bantam.checkpoint.StoredOperation;
 import dev.bantam.compression.Operation;
 import dev.bantam.compression.OperationFormat;
+import dev.bantam.compression.SiteMap;
 import dev.bantam.model.ActivationTransform;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Floats;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.IntPredicate;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -67,6 +69,15 @@ record FakeQuantize(Rounding rounding) implements Operation {
     tensors.put(SCALE, Floats.tensor(scale, k));
     tensors.put(ZERO, Floats.tensor(zero, k));
     return tensors;
+  }
+
+  @Override
+  public Optional<SiteMap> siteMap() {
+    if (!(rounding instanceof Rounding.Fixed fixed)) {
+      return Optional.empty();
+    }
+    final Quantizer q = fixed.quantizer();
+    return Optional.of(new SiteMap.Rounded(q.scale(), q.zero(), q.low(), q.high()));
   }
 
   @Override

@@ -10,9 +10,12 @@ import java.util.function.Function;
  *
  * @param rule which
  * @param parameter percent of {@link Rule#PERCENTILE}, weight of a new batch of {@link
- *     Rule#MOVING_AVERAGE}, else 0
+ *     Rule#MOVING_AVERAGE}, bins of {@link Rule#ENTROPY}, else 0
+ * @param levels of {@link Rule#ENTROPY}, else 0
  */
-record Observer(Rule rule, double parameter) {
+record Observer(Rule rule, double parameter, int levels) {
+  private static final int MOST_BINS = 1 << 14;
+
   /** The rules. */
   enum Rule {
     /** The smallest and the largest value. */
@@ -26,7 +29,13 @@ record Observer(Rule rule, double parameter) {
     /** The part of the range of least squared error of the rounded values. */
     MSE,
     /** The threshold of least divergence of the distribution of rounded values. */
-    KL
+    KL,
+    /** The same as ONNX Runtime does it. */
+    ENTROPY
+  }
+
+  Observer(Rule rule, double parameter) {
+    this(rule, parameter, 0);
   }
 
   Observer {
@@ -39,13 +48,31 @@ record Observer(Rule rule, double parameter) {
   /** Reads {@code observer} and what belongs to it; this is the home of their defaults. */
   static Observer read(Settings settings) {
     final Rule rule = settings.choice("observer", Rule.class, Rule.MIN_MAX);
+    final int levels = rule == Rule.ENTROPY ? settings.integer("levels", 2, MOST_BINS / 2, 128) : 0;
     return new Observer(
         rule,
         switch (rule) {
+          case ENTROPY -> bins(settings, levels);
           case PERCENTILE -> settings.number("percentile", 50.0, 100.0, 99.99);
           case MOVING_AVERAGE -> settings.number("momentum", 1e-6, 1.0, 0.1);
           case MIN_MAX, AVERAGE, MSE, KL -> 0;
-        });
+        },
+        levels);
+  }
+
+  /** With as many bins as levels there is one threshold to choose from, the largest value. */
+  private static int bins(Settings settings, int levels) {
+    final int bins = settings.integer("bins", 4, MOST_BINS, 2048);
+    if (bins < 2 * levels) {
+      settings.problem(
+          "bins",
+          bins
+              + " bins for "
+              + levels
+              + " levels leave hardly a threshold to choose from. Take at least twice as many bins,"
+              + " or 'observer: min-max'.");
+    }
+    return bins;
   }
 
   /** Takes values batch by batch and gives their range. */
@@ -66,12 +93,13 @@ record Observer(Rule rule, double parameter) {
       case PERCENTILE -> ofHistogram(h -> HistogramRanges.percentile(h, parameter));
       case MSE -> ofHistogram(h -> HistogramRanges.leastSquares(h, codes, bits));
       case KL -> ofHistogram(h -> HistogramRanges.divergence(h, codes, bits));
+      case ENTROPY -> ofGrowing(new GrowingHistogram((int) parameter), levels);
     };
   }
 
   /** Whether values are kept in a histogram until the end. */
   boolean needsHistogram() {
-    return rule == Rule.PERCENTILE || rule == Rule.MSE || rule == Rule.KL;
+    return rule == Rule.PERCENTILE || rule == Rule.MSE || rule == Rule.KL || rule == Rule.ENTROPY;
   }
 
   private static Accumulator ofBatches(RangeOfBatches batches) {
@@ -84,6 +112,20 @@ record Observer(Rule rule, double parameter) {
       @Override
       public Range range() {
         return batches.range();
+      }
+    };
+  }
+
+  private static Accumulator ofGrowing(GrowingHistogram histogram, int levels) {
+    return new Accumulator() {
+      @Override
+      public void add(float[] x, int rows, int columns) {
+        histogram.add(x, rows * columns);
+      }
+
+      @Override
+      public Range range() {
+        return EntropyCalibration.choose(histogram, levels);
       }
     };
   }
@@ -106,6 +148,9 @@ record Observer(Rule rule, double parameter) {
   /** E.g. {@code percentile 99.99}. */
   String describe() {
     final String word = rule.name().toLowerCase(Locale.ROOT).replace('_', '-');
+    if (rule == Rule.ENTROPY) {
+      return word + ", " + (int) parameter + " bins for " + levels + " levels";
+    }
     return parameter == 0 ? word : word + " " + parameter;
   }
 }

@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * Rounds the inputs of all matrix products of the encoder layers to integers: what the six matrices
@@ -259,8 +260,11 @@ record QuantizeActivations(SiteSelector sites, Codes codes, int bits, Ranges ran
   }
 
   @Override
-  public boolean addsOperations() {
-    return true;
+  public Set<Operation.Effect> addsOperations() {
+    return Set.of(
+        ranges instanceof Static || ranges instanceof TokenClipped
+            ? Operation.Effect.FIXED_ROUNDING
+            : Operation.Effect.OTHER);
   }
 
   @Override

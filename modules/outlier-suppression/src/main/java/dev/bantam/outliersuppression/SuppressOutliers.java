@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 
 /**
  * Rewrites the encoder into one that computes the same with activations that have no outliers: each
@@ -200,8 +201,8 @@ record SuppressOutliers(
   }
 
   @Override
-  public boolean addsOperations() {
-    return true;
+  public Set<Operation.Effect> addsOperations() {
+    return Set.of(Operation.Effect.AFFINE);
   }
 
   @Override

@@ -7,7 +7,12 @@ import dev.bantam.checkpoint.Pooling;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.compression.CompressionState;
 import dev.bantam.compression.StepResources;
+import dev.bantam.data.Example;
+import dev.bantam.data.Metric;
+import dev.bantam.data.Provenance;
+import dev.bantam.data.StableHash;
 import dev.bantam.data.Task;
+import dev.bantam.data.TaskKind;
 import dev.bantam.data.TokenizedExample;
 import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
@@ -23,6 +28,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** A small random encoder whose LayerNorms give outliers, and texts to calibrate on. */
@@ -36,6 +42,7 @@ final class TinyBench implements StepResources, AutoCloseable {
   private final Map<String, INDArray> weights;
   private final EncoderModel model;
   private final List<TokenizedExample> train = new ArrayList<>();
+  private final List<Example> scored = new ArrayList<>();
 
   TinyBench(int threads) {
     workers = new Workers(threads);
@@ -71,7 +78,11 @@ final class TinyBench implements StepResources, AutoCloseable {
         ids[t] = random.nextInt(VOCABULARY);
       }
       train.add(
-          new TokenizedExample(new Encoding(ids, new int[ids.length]), 0, Double.NaN, "h" + i));
+          new TokenizedExample(
+              new Encoding(ids, new int[ids.length]),
+              0,
+              Double.NaN,
+              StableHash.sha256("text " + i)));
     }
   }
 
@@ -129,7 +140,20 @@ final class TinyBench implements StepResources, AutoCloseable {
 
   @Override
   public Task task() {
-    throw new UnsupportedOperationException("not for calibration");
+    return new Task(
+        "texts",
+        TaskKind.EMBED,
+        List.of(),
+        Metric.COSINE,
+        new Provenance("drawn", "Apache-2.0", ""),
+        IntStream.range(0, train.size()).mapToObj(i -> Example.unlabelled("text " + i)).toList(),
+        scored.isEmpty() ? List.of(Example.unlabelled("another")) : scored,
+        List.of());
+  }
+
+  /** Puts a text among those that are scored; those of training are {@code text 0} to 39. */
+  void score(String text) {
+    scored.add(Example.unlabelled(text));
   }
 
   @Override

@@ -7,6 +7,7 @@ import dev.bantam.deltamerging.Sparsifier;
 import dev.bantam.export.onnx.OnnxOutput;
 import dev.bantam.export.onnx.OnnxWriter;
 import dev.bantam.runner.experiment.ExportFormat;
+import dev.bantam.runner.run.Calibrating;
 import dev.bantam.runner.run.DeltaFolder;
 import dev.bantam.runner.run.ExportFormats;
 import dev.bantam.runner.run.ModelExport;
@@ -31,9 +32,10 @@ import picocli.CommandLine.Parameters;
     versionProvider = Main.Versions.class,
     description = {
       "Write a model in a format that other programs read, then read it back and compare.",
-      "onnx: float32. onnx-int8: int8 weights, activations quantized while it runs; a quarter of"
-          + " the size. onnx-int4: 4-bit weights for ONNX Runtime; a fifth. safetensors: a Hugging"
-          + " Face folder, packed as the model is, or --dense."
+      "onnx: float32. onnx-int8: int8 weights, activations quantized while it runs, or with"
+          + " --calibrate by fixed ranges; a quarter of the size. onnx-int4: 4-bit weights for ONNX Runtime; a fifth. safetensors: a Hugging"
+          + " Face folder, packed as the model is, or --dense. compressed-tensors: integer codes as"
+          + " that library stores them."
     })
 final class ExportCommand implements Callable<Integer> {
   @Parameters(
@@ -45,7 +47,7 @@ final class ExportCommand implements Callable<Integer> {
       names = "--format",
       required = true,
       paramLabel = "F",
-      description = "safetensors, onnx, onnx-int8, onnx-int4 or delta.")
+      description = "safetensors, compressed-tensors, onnx, onnx-int8, onnx-int4 or delta.")
   private String format;
 
   @Option(
@@ -71,8 +73,31 @@ final class ExportCommand implements Callable<Integer> {
       paramLabel = "N",
       description =
           "Of onnx-int8: 8 (default), or 7 for x86 processors without VNNI, whose sums of 8-bit"
-              + " products saturate. Of delta: of a value, 1 (signs), 2..8, 16 or 32 (default 8).")
+              + " products saturate. Of compressed-tensors: 2..8 (default 4). Of delta: of a value, 1 (signs), 2..8, 16 or 32 (default 8).")
   private Integer bits;
+
+  @Option(
+      names = "--calibrate",
+      paramLabel = "T",
+      description =
+          "Of onnx-int8: fixed ranges for activations, measured on training texts of a task, in place"
+              + " of ranges that are found when it runs. "
+              + TaskOption.DESCRIPTION)
+  private String calibrate;
+
+  @Option(
+      names = "--observer",
+      paramLabel = "O",
+      description =
+          "With --calibrate: how a range follows from values: min-max, average, moving-average,"
+              + " percentile (default; 99.99), mse, kl or entropy.")
+  private String observer;
+
+  @Option(
+      names = "--rows",
+      paramLabel = "N",
+      description = "With --calibrate: training texts (default 256).")
+  private Integer rows;
 
   @Option(names = "--dense", description = "Of safetensors: plain float32, which every tool reads.")
   private boolean dense;
@@ -102,7 +127,7 @@ final class ExportCommand implements Callable<Integer> {
   @Option(
       names = "--seed",
       paramLabel = "N",
-      description = "Of delta: seed of the mask (default 1).")
+      description = "Of delta: seed of the mask; with --calibrate: of the texts (default 1).")
   private Long seed;
 
   @Option(names = "--dry-run", description = "Check everything and stop.")
@@ -118,16 +143,23 @@ final class ExportCommand implements Callable<Integer> {
     if (format.equals("delta")) {
       return delta();
     }
-    if (base != null || density != null || positions != null || seed != null) {
-      throw Main.usage("--base, --density, --positions and --seed are for --format delta alone.");
+    if (base != null || density != null || positions != null) {
+      throw Main.usage("--base, --density and --positions are for --format delta alone.");
+    }
+    if (calibrate == null && (observer != null || rows != null || seed != null)) {
+      throw Main.usage("--observer, --rows and --seed have no meaning without --calibrate.");
     }
     final ExportFormat chosen = chosen();
     final ModelExport.Options options = options(chosen);
     final boolean file = isOnnx(output);
-    if (file && chosen == ExportFormat.SAFETENSORS) {
+    final boolean folders =
+        chosen == ExportFormat.SAFETENSORS || chosen == ExportFormat.COMPRESSED_TENSORS;
+    if (file && folders) {
       throw Main.usage(
           output
-              + " is the name of an ONNX file, and --format safetensors writes a folder. Name a"
+              + " is the name of an ONNX file, and --format "
+              + format
+              + " writes a folder. Name a"
               + " folder, or ask for --format onnx.");
     }
     final NewFolder folder = new NewFolder(output, force);
@@ -165,8 +197,9 @@ final class ExportCommand implements Callable<Integer> {
     if (base == null) {
       throw Main.usage("--format delta needs --base: the model that this one was fine-tuned from.");
     }
-    if (dense || result != null) {
-      throw Main.usage("--dense and --result are not for --format delta.");
+    if (dense || result != null || calibrate != null || observer != null || rows != null) {
+      throw Main.usage(
+          "--dense, --result, --calibrate, --observer and --rows are not for --format delta.");
     }
     final DeltaCoding coding = coding();
     final NewFolder folder = new NewFolder(output, force);
@@ -253,19 +286,49 @@ final class ExportCommand implements Callable<Integer> {
   }
 
   private ModelExport.Options options(ExportFormat chosen) {
-    if (bits != null && (chosen != ExportFormat.ONNX_INT8 || (bits != 7 && bits != 8))) {
+    final boolean wide = chosen == ExportFormat.COMPRESSED_TENSORS;
+    if (bits != null && wide && (bits < 2 || bits > 8)) {
+      throw Main.usage("--bits is " + bits + "; of compressed-tensors it is 2..8.");
+    }
+    if (bits != null && !wide && (chosen != ExportFormat.ONNX_INT8 || (bits != 7 && bits != 8))) {
       throw Main.usage("--bits is 7 or 8, for --format onnx-int8 alone.");
     }
     if (dense && chosen != ExportFormat.SAFETENSORS) {
       throw Main.usage("--dense is for --format safetensors alone.");
     }
-    if (result != null && chosen == ExportFormat.SAFETENSORS) {
+    if (result != null && (wide || chosen == ExportFormat.SAFETENSORS)) {
       throw Main.usage("--result is for ONNX formats alone.");
     }
+    if (calibrate != null && chosen != ExportFormat.ONNX_INT8) {
+      throw Main.usage("--calibrate is for --format onnx-int8 alone.");
+    }
     return new ModelExport.Options(
-        chosen,
-        Optional.ofNullable(result),
-        bits == null ? Optional.empty() : Optional.of(bits),
-        dense);
+        chosen, Optional.ofNullable(result), Optional.ofNullable(bits), dense, ranges());
+  }
+
+  private Optional<Calibrating> ranges() {
+    if (calibrate == null) {
+      return Optional.empty();
+    }
+    if (rows != null && rows < 1) {
+      throw Main.usage("--rows is " + rows + " and must be at least 1.");
+    }
+    final String rule = observer == null ? "percentile" : observer;
+    if (!Calibrating.observers().contains(rule)) {
+      throw Main.usage(
+          "Unknown observer '"
+              + rule
+              + "'. "
+              + Suggestions.didYouMean(rule, Calibrating.observers())
+              + "There are "
+              + String.join(", ", Calibrating.observers())
+              + ".");
+    }
+    return Optional.of(
+        new Calibrating(
+            TaskOption.open(calibrate, common),
+            rule,
+            rows == null ? 256 : rows,
+            seed == null ? 1 : seed));
   }
 }

@@ -21,7 +21,7 @@ final class Document {
    * One fenced block.
    *
    * @param line of its first line in the document
-   * @param kind {@code refused}, {@code wrong}, or empty if it is right
+   * @param kind {@code wrong}, or empty if it is right
    * @param text as written
    * @param message the block that shows what a wrong one gives, or empty
    */

@@ -14,12 +14,10 @@ import dev.bantam.runner.run.StepCatalogue;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -36,10 +34,6 @@ class DocumentTest {
 
   static List<Document.Example> right() {
     return Document.examples("");
-  }
-
-  static List<Document.Example> refused() {
-    return Document.examples("refused");
   }
 
   static List<Document.Example> wrong() {
@@ -61,16 +55,6 @@ class DocumentTest {
     assertEquals(
         new String(ResolvedExperiment.write(experiment), StandardCharsets.UTF_8),
         new String(ResolvedExperiment.write(again), StandardCharsets.UTF_8));
-  }
-
-  /** The grammar knows it; opening it for a run refuses it as not done yet. */
-  @ParameterizedTest
-  @MethodSource("refused")
-  void aRefusedExampleIsReadAndRefused(Document.Example example, @TempDir Path temporary) {
-    final Tiny tiny = Tiny.in(temporary);
-    final Path file = tiny.write("refused.yaml", example.experiment(tiny.text()));
-    new ExperimentReader<>(new StepCatalogue()).read(file);
-    Outcome.of("plan", file).code(3).says("refused.yaml:", " yet");
   }
 
   @ParameterizedTest

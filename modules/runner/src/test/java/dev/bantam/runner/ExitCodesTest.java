@@ -163,7 +163,7 @@ class ExitCodesTest {
     tiny.edit("freeze: []", "freeze: [embedings.*], examples: 1000");
     tiny.edit("sparsity: 0.5", "sparsity: 0.5, targets: [encoder.layer.7.*.weight]");
     tiny.edit("bits: 4", "bits: 4, group-size: 4");
-    tiny.edit("[safetensors]", "[compressed-tensors]");
+    tiny.edit("[safetensors]", "[delta]");
     final Outcome outcome =
         Outcome.of("run", tiny.experiment(), "-o", temporary.resolve("run")).code(3);
     outcome.says(
@@ -171,7 +171,7 @@ class ExitCodesTest {
         "finetune.examples: 1000 is more than",
         "'encoder.layer.7.*.weight' matches no tensor",
         "[15 x 15], and groups of 4 inputs leave 3 over",
-        "export: the format 'compressed-tensors' cannot be written yet");
+        "export: no variant has 'delta:'");
     final List<String> places =
         outcome.err().lines().filter(l -> l.contains("experiment.yaml:")).toList();
     assertTrue(places.size() >= 5, places.toString());
@@ -222,10 +222,8 @@ class ExitCodesTest {
   @Test
   void severalProblemsShareTheSmallestCode() {
     tiny.edit("tiny-bert", "tiny-brt");
-    tiny.edit("[safetensors]", "[compressed-tensors]");
-    Outcome.of("plan", tiny.experiment())
-        .code(3)
-        .says("tiny-brt", "'compressed-tensors' cannot be written yet");
+    tiny.edit("[safetensors]", "[delta]");
+    Outcome.of("plan", tiny.experiment()).code(3).says("tiny-brt", "no variant has 'delta:'");
   }
 
   @Test

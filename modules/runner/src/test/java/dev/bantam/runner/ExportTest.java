@@ -167,10 +167,12 @@ class ExportTest {
       textBlock =
           """
           onxx         |                 | Did you mean 'onnx'
-          onnx-int2    |                 | There are safetensors, onnx, onnx-int8, onnx-int4
+          onnx-int2    |                 | There are safetensors, compressed-tensors, onnx, onnx-int8, onnx-int4
           delta        |                 | --format delta needs --base
           onnx         | --bits 8        | --bits is 7 or 8, for --format onnx-int8 alone
           onnx-int8    | --bits 6        | --bits is 7 or 8
+          compressed-tensors | --bits 9  | of compressed-tensors it is 2..8
+          compressed-tensors | --result tokens | --result is for ONNX formats alone
           onnx-int4    | --bits 8        | --bits is 7 or 8, for --format onnx-int8 alone
           onnx         | --dense         | --dense is for --format safetensors alone
           safetensors  | --result tokens | --result is for ONNX formats alone
@@ -253,6 +255,36 @@ class ExportTest {
     assertEquals(List.of((long) in, (long) width), codes.getDimsList());
     assertArrayEquals(expected, codes.getRawData().toByteArray(), name);
     assertArrayEquals(scales.array(), stored.get(name + "_scale").getRawData().toByteArray());
+  }
+
+  /** Folders for the library compressed-tensors: of a plain model, and of one with codes. */
+  @Test
+  void compressedTensorsFoldersAreModelsAgain() throws IOException {
+    final Path plain = temporary.resolve("plain");
+    export(tiny.model(), "compressed-tensors", plain, "--bits", 3).code(0).prints("Read back on");
+    assertTrue(
+        json(plain.resolve("manifest.json")).path("quantized_by").textValue().contains("bits: 3"));
+    final JsonNode config = json(plain.resolve("config.json")).path("quantization_config");
+    assertEquals("mixed-precision", config.path("format").textValue(), "tables are bytes");
+    Outcome.of("inspect", plain).code(0).prints("grouped");
+    final Path packed = compressed("- quantize: {bits: 8}\n");
+    final Path folder = temporary.resolve("bytes");
+    export(packed, "compressed-tensors", folder).code(0);
+    try (SafetensorsFile source = SafetensorsFile.open(packed.resolve("model.safetensors"));
+        SafetensorsFile target = SafetensorsFile.open(folder.resolve("model.safetensors"))) {
+      final byte[] codes = source.bytes(DENSE + ".codes");
+      for (int i = 0; i < codes.length; i++) {
+        codes[i] -= (byte) 128;
+      }
+      assertArrayEquals(codes, target.bytes(DENSE));
+      assertArrayEquals(
+          Floats.toArray(source.floats(DENSE + ".scales")),
+          Floats.toArray(target.floats(DENSE + "_scale")));
+    }
+    export(packed, "compressed-tensors", temporary.resolve("o"), "--bits", 4)
+        .code(2)
+        .says("--bits has no effect", "compressed-tensors keeps them");
+    export(folder, "onnx-int8", temporary.resolve("again.onnx")).code(0);
   }
 
   @Test

@@ -6,6 +6,7 @@ import dev.bantam.checkpoint.Architecture.RelativeBias;
 import dev.bantam.checkpoint.EncoderParameters;
 import dev.bantam.checkpoint.Pooling;
 import dev.bantam.checkpoint.Signature;
+import dev.bantam.model.Site.Kind;
 import java.util.List;
 
 /**
@@ -19,6 +20,7 @@ final class EncoderGraph {
   private final StoredWeights weights;
   private final Architecture architecture;
   private final Signature signature;
+  private final SiteMaps maps;
   private final Linears linears;
   private final Tables tables;
 
@@ -27,12 +29,14 @@ final class EncoderGraph {
       StoredWeights weights,
       Architecture architecture,
       Signature signature,
-      OnnxFormat format) {
+      OnnxFormat format,
+      SiteMaps maps) {
     this.graph = graph;
     this.weights = weights;
     this.architecture = architecture;
     this.signature = signature;
-    this.linears = new Linears(graph, weights, format);
+    this.maps = maps;
+    this.linears = new Linears(graph, weights, format, maps);
     this.tables = new Tables(graph, weights, format);
   }
 
@@ -204,19 +208,27 @@ final class EncoderGraph {
   private String layer(int i, int number, String x, String mask) {
     final String prefix = "encoder.layer." + number + ".";
     final int heads = architecture.layers().get(i).heads();
-    final String context = attention(prefix + "attention.self", heads, x, mask);
-    final String attended = linears.apply(context, prefix + "attention.output.dense");
+    final String context = attention(i, prefix + "attention.self", heads, x, mask);
+    final String attended =
+        linear(i, Kind.ATTENTION_CONTEXT, context, prefix + "attention.output.dense");
+    final String past = maps.apply(i, Kind.ATTENTION_RESIDUAL, x);
     final String y =
         norm(
-            residual(attended, x, prefix + "attention.output"),
+            residual(attended, past, prefix + "attention.output"),
             prefix + "attention.output.LayerNorm");
     final String hidden =
         activation(
-            linears.apply(y, prefix + "intermediate.dense"),
+            linear(i, Kind.FFN_INPUT, y, prefix + "intermediate.dense"),
             Linears.path(prefix + "intermediate.intermediate_act_fn"),
             architecture.activation());
-    final String fed = linears.apply(hidden, prefix + "output.dense");
-    return norm(residual(fed, y, prefix + "output"), prefix + "output.LayerNorm");
+    final String fed = linear(i, Kind.FFN_HIDDEN, hidden, prefix + "output.dense");
+    final String middle = maps.apply(i, Kind.FFN_RESIDUAL, y);
+    return norm(residual(fed, middle, prefix + "output"), prefix + "output.LayerNorm");
+  }
+
+  /** A linear layer on the values of a site. */
+  private String linear(int layer, Kind site, String x, String module) {
+    return linears.apply(maps.apply(layer, site, x), maps.roundAt(layer, site), module);
   }
 
   private String residual(String branch, String x, String module) {
@@ -238,11 +250,17 @@ final class EncoderGraph {
   }
 
   /** softmax(q k^T / sqrt(h) + mask) v, heads side by side: [B, T, heads h]. */
-  private String attention(String module, int heads, String x, String mask) {
+  private String attention(int layer, String module, int heads, String x, String mask) {
     final String path = Linears.path(module);
     final int size = architecture.headSize();
-    final List<String> qkv = queriesKeysValues(module, x, heads);
-    final String scores = graph.node("MatMul", path + "/MatMul", List.of(qkv.get(0), qkv.get(1)));
+    final List<String> qkv = queriesKeysValues(layer, module, x, heads);
+    final String scores =
+        graph.node(
+            "MatMul",
+            path + "/MatMul",
+            List.of(
+                maps.apply(layer, Kind.ATTENTION_QUERY, qkv.get(0)),
+                maps.apply(layer, Kind.ATTENTION_KEY, qkv.get(1))));
     final String scaled =
         graph.node(
             "Div",
@@ -252,7 +270,12 @@ final class EncoderGraph {
     final String probabilities =
         graph.node("Softmax", path + "/Softmax", List.of(masked), GraphBuilder.integer("axis", -1));
     final String context =
-        graph.node("MatMul", path + "/MatMul_1", List.of(probabilities, qkv.get(2)));
+        graph.node(
+            "MatMul",
+            path + "/MatMul_1",
+            List.of(
+                maps.apply(layer, Kind.ATTENTION_PROBABILITIES, probabilities),
+                maps.apply(layer, Kind.ATTENTION_VALUE, qkv.get(2))));
     final String turned =
         graph.node(
             "Transpose",
@@ -267,12 +290,14 @@ final class EncoderGraph {
   }
 
   /** q [B, heads, T, h], k [B, heads, h, T] and v [B, heads, T, h]. */
-  private List<String> queriesKeysValues(String module, String x, int heads) {
+  private List<String> queriesKeysValues(int layer, String module, String x, int heads) {
+    final String input = maps.apply(layer, Kind.ATTENTION_INPUT, x);
+    final boolean rounded = maps.roundAt(layer, Kind.ATTENTION_INPUT);
     final List<String> modules = List.of(module + ".query", module + ".key", module + ".value");
     final int size = architecture.headSize();
     final String path = Linears.path(module) + "/";
-    if (!linears.canJoin(modules)) {
-      final List<String> qkv = linears.apply(x, modules);
+    if (!linears.canJoin(modules, rounded)) {
+      final List<String> qkv = linears.apply(input, rounded, modules);
       final String split = headShape(heads, size);
       return List.of(
           perHead(qkv.get(0), split, path, "_query", 0, 2, 1, 3),
@@ -281,7 +306,7 @@ final class EncoderGraph {
     }
     final String joined =
         perHead(
-            linears.joined(x, module + ".qkv", modules),
+            linears.joined(input, rounded, module + ".qkv", modules),
             headShape(3 * heads, size),
             path,
             "_qkv",

@@ -20,12 +20,32 @@ final class Linears {
   private final GraphBuilder graph;
   private final StoredWeights weights;
   private final OnnxFormat format;
+  private final Input otherwise;
   private boolean microsoft;
 
-  Linears(GraphBuilder graph, StoredWeights weights, OnnxFormat format) {
+  /** How the input of a layer of integer codes reaches it. */
+  enum Input {
+    /** As float32, to stay so: the layer multiplies with the values of its codes. */
+    FLOAT,
+    /** As float32, to be rounded when the graph runs. */
+    DYNAMIC,
+    /** Rounded already. */
+    ROUNDED
+  }
+
+  /**
+   * @param maps whether the model has ranges of its own: then nothing else is rounded
+   */
+  Linears(GraphBuilder graph, StoredWeights weights, OnnxFormat format, SiteMaps maps) {
     this.graph = graph;
     this.weights = weights;
     this.format = format;
+    this.otherwise = format != OnnxFormat.INT8 || maps.round() ? Input.FLOAT : Input.DYNAMIC;
+  }
+
+  /** How an input is taken that is rounded, or not. */
+  private Input input(boolean rounded) {
+    return rounded ? Input.ROUNDED : otherwise;
   }
 
   /** Whether a node of the domain {@code com.microsoft} was written. */
@@ -46,13 +66,22 @@ final class Linears {
     return path.toString();
   }
 
-  /** One layer. */
+  /** One layer, whose input has no range of its own. */
   String apply(String x, String module) {
-    return apply(x, List.of(module)).get(0);
+    return apply(x, false, module);
+  }
+
+  /**
+   * One layer.
+   *
+   * @param rounded whether the input is rounded already
+   */
+  String apply(String x, boolean rounded, String module) {
+    return apply(x, rounded, List.of(module)).get(0);
   }
 
   /** Layers that read the same input; it is quantized once. */
-  List<String> apply(String x, List<String> modules) {
+  List<String> apply(String x, boolean rounded, List<String> modules) {
     final List<String> results = new ArrayList<>();
     List<String> quantized = List.of();
     for (String module : modules) {
@@ -62,6 +91,10 @@ final class Linears {
         product = floats(x, module);
       } else if (format == OnnxFormat.INT4) {
         product = blocks(x, module, grouped);
+      } else if (input(rounded) == Input.FLOAT) {
+        product = floats(x, module);
+      } else if (input(rounded) == Input.ROUNDED) {
+        product = restored(x, module, codes(grouped), grouped.scales(), zeroPoints(grouped));
       } else {
         if (quantized.isEmpty()) {
           quantized = quantize(x, module);
@@ -77,8 +110,9 @@ final class Linears {
    * Whether layers that read the same input can be one product: those of int8 codes without zero
    * points.
    */
-  boolean canJoin(List<String> modules) {
+  boolean canJoin(List<String> modules, boolean rounded) {
     return format == OnnxFormat.INT8
+        && input(rounded) != Input.FLOAT
         && modules.stream()
             .allMatch(
                 m ->
@@ -86,7 +120,7 @@ final class Linears {
   }
 
   /** Layers that read the same input as one product, {@code [..., sum of their widths]}. */
-  String joined(String x, String name, List<String> modules) {
+  String joined(String x, boolean rounded, String name, List<String> modules) {
     final List<GroupedTensor> tensors =
         modules.stream().map(m -> (GroupedTensor) weights.get(m + ".weight")).toList();
     final int in = tensors.get(0).groups().columns();
@@ -103,8 +137,10 @@ final class Linears {
       System.arraycopy(weights.floats(modules.get(i) + ".bias"), 0, biases, column, rows);
       column += rows;
     }
-    final List<String> quantized = quantize(x, name);
-    final String product = integers(quantized, name, codes, scales, in, Optional.empty());
+    final String product =
+        input(rounded) == Input.ROUNDED
+            ? restored(x, name, codes, scales, Optional.empty())
+            : integers(quantize(x, name), name, codes, scales, in, Optional.empty());
     return graph.node(
         "Add", path(name) + "/Add", List.of(graph.floats(name + ".bias", biases, out), product));
   }
@@ -126,17 +162,49 @@ final class Linears {
   }
 
   private String integers(List<String> quantized, String module, GroupedTensor weight) {
-    final int out = weight.groups().rows();
-    final int in = weight.groups().columns();
-    final byte[] codes = new byte[Math.multiplyExact(in, out)];
-    transpose(weight, codes, 0, out);
     return integers(
         quantized,
         module,
-        codes,
+        codes(weight),
         weight.scales(),
-        in,
-        weight.zero() == Zero.INTEGER ? Optional.of(weight.zeroPoints()) : Optional.empty());
+        weight.groups().columns(),
+        zeroPoints(weight));
+  }
+
+  private static Optional<byte[]> zeroPoints(GroupedTensor weight) {
+    return weight.zero() == Zero.INTEGER ? Optional.of(weight.zeroPoints()) : Optional.empty();
+  }
+
+  /** Codes as [in, out]. */
+  private static byte[] codes(GroupedTensor weight) {
+    final int out = weight.groups().rows();
+    final byte[] codes = new byte[Math.multiplyExact(weight.groups().columns(), out)];
+    transpose(weight, codes, 0, out);
+    return codes;
+  }
+
+  /**
+   * The product of a rounded input with the values that codes stand for, each column with its
+   * scale; runtimes make one product of integers of it.
+   *
+   * @param codes [in, out]
+   * @param scales one an output
+   */
+  private String restored(
+      String x, String module, byte[] codes, float[] scales, Optional<byte[]> zeroPoints) {
+    final int out = scales.length;
+    final String name = module + ".weight";
+    final String path = path(module);
+    final String weight =
+        graph.node(
+            "DequantizeLinear",
+            path + "/DequantizeLinear",
+            List.of(
+                graph.int8(name + "_quantized", codes, codes.length / out, out),
+                graph.floats(name + "_scale", scales, out),
+                graph.int8(name + "_zero_point", zeroPoints.orElse(new byte[out]), out)),
+            GraphBuilder.integer("axis", 1));
+    return graph.node("MatMul", path + "/MatMul", List.of(x, weight));
   }
 
   /** Codes [out, in] into columns of [in, width]. */

@@ -4,14 +4,16 @@ import dev.bantam.compression.CompressedTensor;
 import dev.bantam.compression.DenseTensor;
 import dev.bantam.compression.GroupedTensor;
 import dev.bantam.compression.GroupedTensor.Zero;
+import dev.bantam.compression.Operation;
 
 /** How the matrices and tables of an ONNX file are stored and multiplied. */
 public enum OnnxFormat {
   /** Everything float32. */
   FLOAT("onnx"),
   /**
-   * int8 codes with one scale a row; activations are quantized to 8 bits when the graph runs
-   * ({@code DynamicQuantizeLinear}, {@code MatMulInteger}).
+   * int8 codes with one scale a row. Activations are quantized to 8 bits: by the fixed ranges that
+   * the model carries ({@code QuantizeLinear}, {@code DequantizeLinear}), or if it has none by
+   * their own when the graph runs ({@code DynamicQuantizeLinear}, {@code MatMulInteger}).
    */
   INT8("onnx-int8"),
   /**
@@ -46,6 +48,15 @@ public enum OnnxFormat {
     }
     final boolean rows = grouped.groups().width() == grouped.groups().columns();
     return this == INT8 ? rows : Blocks.of(grouped).isPresent();
+  }
+
+  /** Whether the format holds what an operation does at a site. */
+  public boolean holds(Operation.Effect effect) {
+    return switch (effect) {
+      case AFFINE -> true;
+      case FIXED_ROUNDING -> this == INT8;
+      case OTHER -> false;
+    };
   }
 
   /** Whether the format holds an embedding table as it is. */

@@ -62,8 +62,9 @@ public final class OnnxInterpreter {
   }
 
   /**
-   * As {@link #run}, without the rounding of activations to 8 bits: what is left are the weights of
-   * the file, so that they can be told right from wrong however rough the rounding is.
+   * As {@link #run}, without the rounding of activations to 8 bits, and without cutting them to a
+   * range for it: what is left are the weights of the file, so that they can be told right from
+   * wrong however rough the rounding is.
    */
   public float[] runUnrounded(Map<String, long[]> inputs, int batch) {
     return run(inputs, batch, OnnxOperators::applyUnrounded);

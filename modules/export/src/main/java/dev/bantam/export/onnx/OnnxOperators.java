@@ -45,6 +45,9 @@ final class OnnxOperators {
       case "LayerNormalization" -> List.of(norm(node, in));
       case "MatMul" -> List.of(product(in.get(0), in.get(1)));
       case "DynamicQuantizeLinear" -> quantize(in.get(0));
+      case "QuantizeLinear" -> List.of(codes(in.get(0), in.get(1), in.get(2)));
+      case "DequantizeLinear" -> List.of(restored(node, in.get(0), in.get(1), in.get(2)));
+      case "Clip" -> List.of(clip(in.get(0), in.get(1), in.get(2)));
       case "MatMulInteger" -> List.of(integerProduct(in));
       case "MatMulNBits" -> List.of(blockProduct(node, in));
       default ->
@@ -55,13 +58,18 @@ final class OnnxOperators {
 
   /**
    * As {@link #apply}, but {@code DynamicQuantizeLinear} gives its input as it is, with the scale 1
-   * and the zero point 0.
+   * and the zero point 0, and so do {@code Clip}, {@code QuantizeLinear} and the {@code
+   * DequantizeLinear} behind it. {@link OnnxWriter} cuts values only to round them.
    */
   static List<OnnxValue> applyUnrounded(NodeProto node, List<OnnxValue> in) {
-    return node.getOpType().equals("DynamicQuantizeLinear")
-        ? List.of(
-            in.get(0), OnnxValue.reals(new float[] {1f}), OnnxValue.bytes(new byte[] {0}, true))
-        : apply(node, in);
+    return switch (node.getOpType()) {
+      case "DynamicQuantizeLinear" ->
+          List.of(
+              in.get(0), OnnxValue.reals(new float[] {1f}), OnnxValue.bytes(new byte[] {0}, true));
+      case "Clip", "QuantizeLinear" -> List.of(in.get(0));
+      case "DequantizeLinear" -> in.get(0).reals() != null ? List.of(in.get(0)) : apply(node, in);
+      default -> apply(node, in);
+    };
   }
 
   private static int integer(NodeProto node, String name, int otherwise) {
@@ -435,6 +443,37 @@ final class OnnxOperators {
         OnnxValue.bytes(codes, true, x.shape()),
         OnnxValue.reals(new float[] {scale}),
         OnnxValue.bytes(new byte[] {(byte) (int) zero}, true));
+  }
+
+  /** uint8 or int8 codes with one scale and zero point, added after the rounding. */
+  private static OnnxValue codes(OnnxValue x, OnnxValue scale, OnnxValue zero) {
+    final int low = zero.unsigned() ? 0 : Byte.MIN_VALUE;
+    final byte[] codes = new byte[x.length()];
+    for (int i = 0; i < codes.length; i++) {
+      final double code = Math.rint(x.reals()[i] / scale.reals()[0]) + zero.whole(0);
+      codes[i] = (byte) (int) Math.max(low, Math.min(low + 255, code));
+    }
+    return OnnxValue.bytes(codes, zero.unsigned(), x.shape());
+  }
+
+  /** (q - z) s, with one number for all or one for each element along an axis. */
+  private static OnnxValue restored(
+      NodeProto node, OnnxValue codes, OnnxValue scale, OnnxValue zero) {
+    final int axis = integer(node, "axis", 1);
+    final int inner =
+        scale.length() == 1
+            ? codes.length()
+            : elements(Arrays.copyOfRange(codes.shape(), axis + 1, codes.shape().length));
+    final float[] values = new float[codes.length()];
+    for (int i = 0; i < values.length; i++) {
+      final int at = i / inner % scale.length();
+      values[i] = (codes.whole(i) - zero.whole(at)) * scale.reals()[at];
+    }
+    return OnnxValue.reals(values, codes.shape());
+  }
+
+  private static OnnxValue clip(OnnxValue x, OnnxValue low, OnnxValue high) {
+    return each(x, v -> Math.max(low.reals()[0], Math.min(high.reals()[0], v)));
   }
 
   /** (A - a) (B - b): b is one number or one for each column. */

@@ -6,6 +6,8 @@ import dev.bantam.checkpoint.OnnxSettings;
 import dev.bantam.checkpoint.Signature;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.GroupedTensor;
+import dev.bantam.compression.Operation;
+import dev.bantam.compression.Operations;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
@@ -50,11 +52,11 @@ public final class OnnxWriter {
    *     {@link OnnxFormat#holdsMatrix}), other forms must be dense
    * @param output {@link OnnxOutput#LOGITS} needs a head
    * @throws IllegalArgumentException if the format does not hold a weight's form
-   * @throws BantamException if the model is too large for the format, or the file cannot be written
+   * @throws BantamException if the model is too large for the format or has operations that it does
+   *     not hold, or the file cannot be written
    */
   public static void write(
       Checkpoint like, CompressedModel weights, OnnxFormat format, OnnxOutput output, Path file) {
-    requirePlain(weights);
     final long bytes =
         weights.tensors().values().stream()
             .mapToLong(
@@ -67,6 +69,23 @@ public final class OnnxWriter {
       throw tooLarge(file, bytes);
     }
     AtomicFiles.write(file, model(like, weights, format, output)::writeTo);
+  }
+
+  /**
+   * Refuses a model that does something beside multiplying with its weights that a format has no
+   * words for.
+   *
+   * @param like its architecture
+   * @throws BantamException (usage) naming the operations
+   */
+  public static void requireHeld(Checkpoint like, CompressedModel weights, OnnxFormat format) {
+    SiteMaps.of(weights, format, like.architecture().layers().size(), new GraphBuilder());
+  }
+
+  /** Whether a model rounds its activations by ranges of its own. */
+  public static boolean hasRanges(CompressedModel weights) {
+    return weights.operations().values().stream()
+        .anyMatch(o -> Operations.decode(o).effect() == Operation.Effect.FIXED_ROUNDING);
   }
 
   /**
@@ -103,7 +122,12 @@ public final class OnnxWriter {
     final GraphBuilder graph = new GraphBuilder();
     final EncoderGraph encoder =
         new EncoderGraph(
-            graph, new StoredWeights(weights.tensors()), like.architecture(), signature, format);
+            graph,
+            new StoredWeights(weights.tensors()),
+            like.architecture(),
+            signature,
+            format,
+            SiteMaps.of(weights, format, like.architecture().layers().size(), graph));
     output(like, encoder, graph, signature, output);
     final Onnx.ModelProto.Builder model =
         Onnx.ModelProto.newBuilder()
@@ -115,7 +139,7 @@ public final class OnnxWriter {
       model.addOpsetImport(
           Onnx.OperatorSetIdProto.newBuilder().setDomain("com.microsoft").setVersion(1));
     }
-    metadata(like, format, output)
+    metadata(like, weights, format, output)
         .forEach(
             (key, value) ->
                 model.addMetadataProps(
@@ -161,10 +185,13 @@ public final class OnnxWriter {
   }
 
   private static Map<String, String> metadata(
-      Checkpoint like, OnnxFormat format, OnnxOutput output) {
+      Checkpoint like, CompressedModel weights, OnnxFormat format, OnnxOutput output) {
     final Map<String, String> metadata =
         new TreeMap<>(OnnxSettings.describe(like, output == OnnxOutput.LOGITS));
     metadata.put("bantam.format", format.id());
+    if (hasRanges(weights)) {
+      metadata.put("bantam.activations", "static");
+    }
     metadata.put("bantam.output", output.name().toLowerCase(Locale.ROOT));
     metadata.put("bantam.source", like.provenance().source());
     return metadata;

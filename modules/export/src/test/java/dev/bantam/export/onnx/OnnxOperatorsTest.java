@@ -10,6 +10,7 @@ import ai.onnxruntime.OrtSession;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +19,7 @@ import onnx.Onnx;
 import onnx.Onnx.TensorProto.DataType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The interpreter's integer operators against ONNX Runtime's, and by hand. */
@@ -180,6 +182,76 @@ class OnnxOperatorsTest {
     }
   }
 
+  /** Half steps, numbers next to them, zero points at both ends, what lies beyond, infinities. */
+  @ParameterizedTest
+  @CsvSource({"0.0123, 0, true", "0.1, 255, true", "0.5, 128, true", "0.1, -3, false"})
+  void fixedQuantization(float scale, int zero, boolean unsigned) {
+    final List<Float> values = new ArrayList<>();
+    for (int half = -600; half <= 600; half++) {
+      final float x = half * 0.5f * scale;
+      values.addAll(List.of(x, Math.nextUp(x), Math.nextDown(x)));
+    }
+    values.addAll(List.of(1e30f, -1e30f, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY));
+    final float[] x = new float[values.size()];
+    for (int i = 0; i < x.length; i++) {
+      x[i] = values.get(i);
+    }
+    final int type = unsigned ? DataType.UINT8_VALUE : DataType.INT8_VALUE;
+    final List<OnnxValue> parameters =
+        List.of(
+            OnnxValue.reals(new float[] {scale}),
+            OnnxValue.bytes(new byte[] {(byte) zero}, unsigned));
+    final List<OnnxValue> in =
+        List.of(OnnxValue.reals(x, x.length), parameters.get(0), parameters.get(1));
+    final Onnx.NodeProto node = node("QuantizeLinear", 3, 1);
+    final OnnxValue got = OnnxOperators.apply(node, in).get(0);
+    final double[] bytes = numbers(got);
+    for (int i = 0; i < bytes.length; i++) {
+      bytes[i] = (int) bytes[i] & 0xff; // as the runtime's are read
+    }
+    assertArrayEquals(runtime(node, in, type).get(0), bytes);
+    final List<OnnxValue> back = List.of(got, parameters.get(0), parameters.get(1));
+    final Onnx.NodeProto inverse = node("DequantizeLinear", 3, 1);
+    assertArrayEquals(
+        runtime(inverse, back, DataType.FLOAT_VALUE).get(0),
+        numbers(OnnxOperators.apply(inverse, back).get(0)));
+  }
+
+  /** Scales and zero points of columns, and of rows. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void codesAreRestoredAlongAnAxis(int axis) {
+    final byte[] codes = new byte[3 * 5];
+    new SplittableRandom(4).nextBytes(codes);
+    final float[] scales = {0.1f, -0.02f, 3f, 0.7f, 1e-6f};
+    final byte[] zeros = {0, 5, -128, 127, 1};
+    final int n = axis == 0 ? 3 : 5;
+    final List<OnnxValue> in =
+        List.of(
+            OnnxValue.bytes(codes, false, 3, 5),
+            OnnxValue.reals(Arrays.copyOf(scales, n), n),
+            OnnxValue.bytes(Arrays.copyOf(zeros, n), false, n));
+    final Onnx.NodeProto node =
+        node("DequantizeLinear", 3, 1).toBuilder()
+            .addAttribute(GraphBuilder.integer("axis", axis))
+            .build();
+    assertArrayEquals(
+        runtime(node, in, DataType.FLOAT_VALUE).get(0),
+        numbers(OnnxOperators.apply(node, in).get(0)));
+  }
+
+  @Test
+  void valuesAreCut() {
+    final List<OnnxValue> in =
+        List.of(
+            OnnxValue.reals(new float[] {-3, -1, 0.5f, 2, 7}, 5),
+            OnnxValue.reals(new float[] {-1}),
+            OnnxValue.reals(new float[] {2}));
+    assertArrayEquals(
+        new double[] {-1, -1, 0.5, 2, 2},
+        numbers(OnnxOperators.apply(node("Clip", 3, 1), in).get(0)));
+  }
+
   /** Sums beyond 2^24, where float32 has no room for every integer. */
   @Test
   void integerProductsAreExact() {
@@ -191,7 +263,7 @@ class OnnxOperatorsTest {
     final byte[] b = new byte[k * n];
     random.nextBytes(a);
     random.nextBytes(b);
-    java.util.Arrays.fill(a, 0, k, (byte) 255); // as large as sums get
+    Arrays.fill(a, 0, k, (byte) 255); // as large as sums get
     for (int i = 0; i < k; i++) {
       b[i * n] = 127;
     }

@@ -116,8 +116,7 @@ public final class Compressing {
             model,
             compressed,
             ResolvedExperiment.steps(recipe.steps()),
-            new ModelExport.Options(
-                ExportFormat.SAFETENSORS, Optional.empty(), Optional.empty(), false),
+            ModelExport.Options.of(ExportFormat.SAFETENSORS, Optional.empty()),
             workers,
             progress);
     final String summary = export.write(folder, ModelExport.Names.OF_FOLDER).summary();

@@ -7,6 +7,8 @@ import dev.bantam.checkpoint.HuggingFaceFolder;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.compression.CompressedModel;
+import dev.bantam.compression.Operation;
+import dev.bantam.compression.Operations;
 import dev.bantam.deltamerging.DeltaFile;
 import dev.bantam.deltamerging.DeltaWeights;
 import dev.bantam.export.ExportCheck;
@@ -70,7 +72,9 @@ final class Exports {
         ResolvedExperiment.steps(cell.variant())
             + ResolvedExperiment.merge(cell.variant())
             + ResolvedExperiment.delta(cell.variant());
-    final String card = ModelCard.text(cell.subject(), dense, record, treatment, format);
+    final String card =
+        ModelCard.text(
+            cell.subject(), dense, record, treatment, new ModelCard.Format(format, rounds(cell)));
     if (holds(target, sha256, card)) {
       return;
     }
@@ -84,6 +88,17 @@ final class Exports {
         ModelFolder.copy(temporary, source, weights, card);
         OnnxExport.describe(check(cell, source, weights, temporary, workers), manifest);
         manifest.put(FILE_HASH, SafetensorsFile.sha256(temporary.resolve(ModelFolder.WEIGHTS)));
+      } else if (format == ExportFormat.COMPRESSED_TENSORS) {
+        QuantizedFolder.write(
+                temporary,
+                source,
+                PackedFile.read(weights),
+                QuantizedFolder.BITS,
+                card,
+                workers,
+                progress)
+            .describe(manifest);
+        manifest.put(FILE_HASH, SafetensorsFile.sha256(temporary.resolve(ModelFolder.WEIGHTS)));
       } else if (format == ExportFormat.DELTA) {
         ModelFolder.describe(temporary, source, card);
         copy(weights, temporary.resolve(DeltaFile.NAME));
@@ -93,7 +108,7 @@ final class Exports {
         ModelFolder.describe(temporary, source, card);
         final Path file = temporary.resolve(OnnxExport.FILE);
         OnnxExport.of(ExportFormats.onnx(format))
-            .write(source, PackedFile.read(weights), file, workers)
+            .write(source, PackedFile.read(weights), file, workers, progress)
             .describe(manifest);
         manifest.put(FILE_HASH, SafetensorsFile.sha256(file));
       }
@@ -103,6 +118,15 @@ final class Exports {
     } finally {
       AtomicFiles.delete(temporary);
     }
+  }
+
+  /** Whether the model of a cell rounds its activations by fixed ranges. */
+  private static boolean rounds(Cell cell) {
+    return Stream.concat(
+            cell.variant().steps().stream().flatMap(s -> s.value().addsOperations().stream()),
+            cell.subject().model().operations().values().stream()
+                .map(o -> Operations.decode(o).effect()))
+        .anyMatch(Operation.Effect.FIXED_ROUNDING::equals);
   }
 
   /** Whether a folder is a finished export of these weights with this card. */

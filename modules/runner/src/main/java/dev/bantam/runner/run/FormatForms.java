@@ -9,7 +9,9 @@ import dev.bantam.compression.SparseGroupedTensor;
 import dev.bantam.compression.Step;
 import dev.bantam.compression.StepResources;
 import dev.bantam.compression.TensorSelector;
+import dev.bantam.export.CompressedTensorsFolder;
 import dev.bantam.export.onnx.OnnxFormat;
+import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.ParsedStep;
 import dev.bantam.runner.experiment.RecipeFile;
 import dev.bantam.tensor.Workers;
@@ -23,10 +25,10 @@ import java.util.regex.Pattern;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * A model's weights in forms that an ONNX format holds. Integer codes that it can hold are kept.
- * The matrices and the large tables that it cannot are quantized by a recipe of round-to-nearest
- * steps, which is part of the result. Matrices that a model of integer codes leaves in float32 stay
- * so.
+ * A model's weights in forms that a format of integer codes holds. Integer codes that it can hold
+ * are kept. The matrices and the large tables that it cannot are quantized by a recipe of
+ * round-to-nearest steps, which is part of the result. Matrices that a model of integer codes
+ * leaves in float32 stay so.
  *
  * @param model the weights
  * @param recipe the steps that were applied, YAML; empty if none was
@@ -43,9 +45,69 @@ record FormatForms(CompressedModel model, String recipe) {
    * @param bits of the codes of matrices that have to be quantized; of {@link OnnxFormat#INT4} 4
    */
   static FormatForms of(CompressedModel weights, OnnxFormat format, int bits, Workers workers) {
-    if (format == OnnxFormat.FLOAT) {
-      return new FormatForms(weights, "");
+    return format == OnnxFormat.FLOAT
+        ? new FormatForms(weights, "")
+        : of(weights, Holder.of(format), bits, workers);
+  }
+
+  /**
+   * Brings weights into shape for {@link CompressedTensorsFolder}.
+   *
+   * @param bits of the codes of matrices that have to be quantized
+   */
+  static FormatForms ofCompressedTensors(CompressedModel weights, int bits, Workers workers) {
+    return of(weights, Holder.COMPRESSED_TENSORS, bits, workers);
+  }
+
+  /** What can be stored as it is. */
+  private enum Holder {
+    ROWS {
+      @Override
+      boolean holds(boolean table, CompressedTensor tensor) {
+        return table ? OnnxFormat.INT8.holdsTable(tensor) : OnnxFormat.INT8.holdsMatrix(tensor);
+      }
+
+      @Override
+      boolean inRows(int bits) {
+        return true;
+      }
+    },
+    BLOCKS {
+      @Override
+      boolean holds(boolean table, CompressedTensor tensor) {
+        return table ? OnnxFormat.INT4.holdsTable(tensor) : OnnxFormat.INT4.holdsMatrix(tensor);
+      }
+
+      @Override
+      boolean inRows(int bits) {
+        return false;
+      }
+    },
+    COMPRESSED_TENSORS {
+      @Override
+      boolean holds(boolean table, CompressedTensor tensor) {
+        return table
+            ? CompressedTensorsFolder.holdsTable(tensor)
+            : CompressedTensorsFolder.holdsMatrix(tensor);
+      }
+
+      @Override
+      boolean inRows(int bits) {
+        return bits == Byte.SIZE;
+      }
+    };
+
+    static Holder of(OnnxFormat format) {
+      return format == OnnxFormat.INT8 ? ROWS : BLOCKS;
     }
+
+    abstract boolean holds(boolean table, CompressedTensor tensor);
+
+    /** Whether matrices of that width get one scale a row, over their whole range. */
+    abstract boolean inRows(int bits);
+  }
+
+  private static FormatForms of(CompressedModel weights, Holder format, int bits, Workers workers) {
     final Map<String, CompressedTensor> held = new LinkedHashMap<>();
     weights.tensors().forEach((name, tensor) -> held.put(name, plain(tensor)));
     final String recipe = recipe(toQuantize(held, format), held, format, bits);
@@ -61,10 +123,14 @@ record FormatForms(CompressedModel model, String recipe) {
   }
 
   /** Whether the matrices of the encoder layers, or some of them, have to be quantized. */
-  static boolean quantizesMatrices(CompressedModel weights, OnnxFormat format) {
+  static boolean quantizesMatrices(CompressedModel weights, ExportFormat format) {
     final Map<String, CompressedTensor> held = new LinkedHashMap<>();
     weights.tensors().forEach((name, tensor) -> held.put(name, plain(tensor)));
-    return toQuantize(held, format).stream().anyMatch(TensorSelector::isEncoderMatrix);
+    final Holder holder =
+        format == ExportFormat.COMPRESSED_TENSORS
+            ? Holder.COMPRESSED_TENSORS
+            : Holder.of(ExportFormats.onnx(format));
+    return toQuantize(held, holder).stream().anyMatch(TensorSelector::isEncoderMatrix);
   }
 
   /** With the codes of zeros, which ONNX cannot leave out. */
@@ -72,11 +138,11 @@ record FormatForms(CompressedModel model, String recipe) {
     return tensor instanceof SparseGroupedTensor sparse ? sparse.grouped() : tensor;
   }
 
-  private static boolean holds(OnnxFormat format, String name, CompressedTensor tensor) {
-    return TABLE.matcher(name).matches() ? format.holdsTable(tensor) : format.holdsMatrix(tensor);
+  private static boolean holds(Holder format, String name, CompressedTensor tensor) {
+    return format.holds(TABLE.matcher(name).matches(), tensor);
   }
 
-  private static List<String> toQuantize(Map<String, CompressedTensor> held, OnnxFormat format) {
+  private static List<String> toQuantize(Map<String, CompressedTensor> held, Holder format) {
     final boolean chosen =
         held.entrySet().stream()
             .anyMatch(
@@ -100,7 +166,7 @@ record FormatForms(CompressedModel model, String recipe) {
 
   /** One step for all tensors of the same treatment. */
   private static String recipe(
-      List<String> names, Map<String, CompressedTensor> held, OnnxFormat format, int bits) {
+      List<String> names, Map<String, CompressedTensor> held, Holder format, int bits) {
     final Map<String, List<String>> byTreatment = new TreeMap<>();
     for (String name : names) {
       byTreatment
@@ -120,11 +186,11 @@ record FormatForms(CompressedModel model, String recipe) {
     return recipe.toString();
   }
 
-  private static String treatment(String name, long columns, OnnxFormat format, int bits) {
+  private static String treatment(String name, long columns, Holder format, int bits) {
     if (TABLE.matcher(name).matches()) {
       return "bits: 8, group-size: row";
     }
-    if (format == OnnxFormat.INT8) {
+    if (format.inRows(bits)) {
       // the codes -63..63 of 7 bits leave out the lowest, as the range of 8 bits does
       return "bits: " + bits + ", group-size: row, range: min-max";
     }

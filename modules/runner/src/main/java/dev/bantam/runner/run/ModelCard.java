@@ -21,20 +21,27 @@ final class ModelCard {
   private ModelCard() {}
 
   /**
+   * What a folder holds.
+   *
+   * @param id the format
+   * @param ranges whether activations are rounded by fixed ranges
+   */
+  record Format(ExportFormat id, boolean ranges) {}
+
+  /**
    * Writes the card. Holds no time, path or machine, so that equal exports are equal.
    *
    * @param subject model and task
    * @param denseRecord the uncompressed model's record of the same seed
    * @param cellRecord this model's record
    * @param treatment the resolved steps or merge as YAML; empty for a fine-tuned model
-   * @param format what the folder holds
    */
   static String text(
       Subject subject,
       CellRecord denseRecord,
       CellRecord cellRecord,
       String treatment,
-      ExportFormat format) {
+      Format format) {
     final Checkpoint source = subject.model();
     final CellResult dense = denseRecord.result().orElseThrow();
     final CellResult record = cellRecord.result().orElseThrow();
@@ -83,17 +90,19 @@ final class ModelCard {
       card.append("## How it was made\n\n```yaml\n").append(treatment).append("```\n\n");
     }
     card.append("## How to use it\n\n");
-    if (format == ExportFormat.DELTA) {
+    if (format.id() == ExportFormat.DELTA) {
       card.append(
           "`delta.safetensors` holds the differences to the model that its metadata names. Bantam"
               + " opens this folder like any model folder when that one stands beside it under its"
               + " name, or is a named model.\n\n");
-    } else if (format == ExportFormat.SAFETENSORS) {
+    } else if (format.id() == ExportFormat.COMPRESSED_TENSORS) {
+      card.append(QuantizedFolder.USAGE);
+    } else if (format.id() == ExportFormat.SAFETENSORS) {
       card.append(packed(subject, treatment));
     } else {
-      final OnnxExport export = OnnxExport.of(ExportFormats.onnx(format));
+      final OnnxExport export = OnnxExport.of(ExportFormats.onnx(format.id()));
       card.append("The table above is of the packed weights that the file was made from.\n\n");
-      card.append(OnnxCard.usage(subject.withTaskHead(), export, OnnxExport.FILE));
+      card.append(OnnxCard.usage(subject.withTaskHead(), export, format.ranges(), OnnxExport.FILE));
     }
     card.append(sources(subject));
     return card.toString();

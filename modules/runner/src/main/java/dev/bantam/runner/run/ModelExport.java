@@ -13,6 +13,7 @@ import dev.bantam.export.onnx.OnnxFormat;
 import dev.bantam.export.onnx.OnnxOutput;
 import dev.bantam.export.onnx.OnnxWriter;
 import dev.bantam.model.EncoderModel;
+import dev.bantam.outliersuppression.FoldedResiduals;
 import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
@@ -47,12 +48,22 @@ public final class ModelExport {
    * @param output of an ONNX file; empty for logits if there is a head, else token vectors
    * @param bits of the matrices of an int8 file, if not 8
    * @param dense whether safetensors are plain float32
+   * @param ranges how activations get fixed ranges, of an int8 file alone
    */
   public record Options(
-      ExportFormat format, Optional<OnnxOutput> output, Optional<Integer> bits, boolean dense) {
+      ExportFormat format,
+      Optional<OnnxOutput> output,
+      Optional<Integer> bits,
+      boolean dense,
+      Optional<Calibrating> ranges) {
+    /** A format as it usually is. */
+    public static Options of(ExportFormat format, Optional<OnnxOutput> output) {
+      return new Options(format, output, Optional.empty(), false, Optional.empty());
+    }
+
     private OnnxExport onnx() {
       final OnnxExport usual = OnnxExport.of(ExportFormats.onnx(format));
-      return new OnnxExport(usual.format(), output, bits.orElse(usual.bits()));
+      return new OnnxExport(usual.format(), output, bits.orElse(usual.bits()), ranges);
     }
   }
 
@@ -124,15 +135,29 @@ public final class ModelExport {
    *     already
    */
   public static void check(Checkpoint model, CompressedModel weights, Options options) {
-    if (options.dense() || options.format() != ExportFormat.SAFETENSORS) {
+    if (options.dense()) {
+      FoldedResiduals.requireFoldable(weights);
+    } else if (options.format() == ExportFormat.COMPRESSED_TENSORS) {
       OnnxWriter.requirePlain(weights);
+    } else if (options.format() != ExportFormat.SAFETENSORS) {
+      OnnxWriter.requireHeld(model, weights, ExportFormats.onnx(options.format()));
     }
-    if (options.bits().isPresent() && !FormatForms.quantizesMatrices(weights, OnnxFormat.INT8)) {
+    if (options.ranges().isPresent() && OnnxWriter.hasRanges(weights)) {
+      throw new BantamException(
+          ExitCode.USAGE,
+          "--calibrate has no effect: '"
+              + model.name()
+              + "' rounds its activations by ranges of its own, and onnx-int8 keeps them. Leave it"
+              + " out.");
+    }
+    if (options.bits().isPresent() && !FormatForms.quantizesMatrices(weights, options.format())) {
       throw new BantamException(
           ExitCode.USAGE,
           "--bits has no effect: the matrices of '"
               + model.name()
-              + "' have integer codes already, and onnx-int8 keeps them. Leave it out, or export"
+              + "' have integer codes already, and "
+              + ExportFormats.id(options.format())
+              + " keeps them. Leave it out, or export"
               + " the model that this one was made from.");
     }
     if (options.output().equals(Optional.of(OnnxOutput.LOGITS)) && model.head().isEmpty()) {
@@ -162,10 +187,14 @@ public final class ModelExport {
     if (!recipe.isEmpty()) {
       manifest.put("recipe", recipe);
     }
-    final boolean packed = options.format() == ExportFormat.SAFETENSORS;
+    final boolean packed = ExportFormats.isFolder(options.format());
     final Path file = folder.resolve(packed ? ModelFolder.WEIGHTS : names.onnx());
     final ExportCheck check =
-        packed ? safetensors(folder, manifest) : onnx(folder, names, manifest);
+        !packed
+            ? onnx(folder, names, manifest)
+            : options.format() == ExportFormat.SAFETENSORS
+                ? safetensors(folder, manifest)
+                : compressedTensors(folder, manifest);
     manifest.put("file", file.getFileName().toString());
     manifest.put("file_sha256", SafetensorsFile.sha256(file));
     Json.write(folder.resolve(names.manifest()), manifest);
@@ -176,24 +205,29 @@ public final class ModelExport {
     final boolean classes =
         model.head().filter(h -> h.kind() == Head.Kind.SINGLE_LABEL).isPresent();
     return classes
-        && (options.format() == ExportFormat.SAFETENSORS
+        && (ExportFormats.isFolder(options.format())
             || options.onnx().gives(model) == OnnxOutput.LOGITS);
   }
 
   private ExportCheck onnx(Path folder, Names names, ObjectNode manifest) {
     final OnnxExport export = options.onnx();
-    final String usage = OnnxCard.usage(model, export, names.onnx());
+    final boolean ranges = options.ranges().isPresent() || OnnxWriter.hasRanges(weights);
+    final String usage = OnnxCard.usage(model, export, ranges, names.onnx());
     ModelFolder.describe(folder, model, card(usage, NOT_MEASURED, names));
     AtomicFiles.move(folder.resolve(ModelFolder.CARD), folder.resolve(names.card()));
     final Path file = folder.resolve(names.onnx());
-    final OnnxExport.Written written = export.write(model, weights, file, workers);
+    final OnnxExport.Written written = export.write(model, weights, file, workers, progress);
     warn(export, written);
     written.describe(manifest);
+    options
+        .ranges()
+        .ifPresent(
+            r -> manifest.putObject("calibration").put("task", r.task()).put("seed", r.seed()));
     return written.check();
   }
 
   private ExportCheck safetensors(Path folder, ObjectNode manifest) {
-    final CompressedModel stored = options.dense() ? denseWeights() : weights;
+    final CompressedModel stored = options.dense() ? FoldedResiduals.fold(weights) : weights;
     ModelFolder.write(folder, model, stored, card(reader(stored), NOT_MEASURED, Names.OF_FOLDER));
     final Checkpoint readBack = ModelFolder.read(folder, progress);
     requireSame(stored, readBack.parameters());
@@ -207,16 +241,21 @@ public final class ModelExport {
     }
   }
 
-  private CompressedModel denseWeights() {
-    final Map<String, INDArray> dense = weights.dense();
-    try {
-      return ModelFolder.dense(dense);
-    } finally {
-      Bench.free(dense);
-    }
+  private ExportCheck compressedTensors(Path folder, ObjectNode manifest) {
+    final QuantizedFolder.Written written =
+        QuantizedFolder.write(
+            folder,
+            model,
+            weights,
+            options.bits().orElse(QuantizedFolder.BITS),
+            card(QuantizedFolder.USAGE, NOT_MEASURED, Names.OF_FOLDER),
+            workers,
+            progress);
+    written.describe(manifest);
+    return written.check();
   }
 
-  private static void requireSame(CompressedModel written, Map<String, INDArray> read) {
+  static void requireSame(CompressedModel written, Map<String, INDArray> read) {
     written
         .tensors()
         .forEach(

@@ -16,9 +16,10 @@ final class OnnxCard {
   /**
    * Inputs, output, how to load it, and what the format does at run time.
    *
+   * @param ranges whether activations are rounded by fixed ranges
    * @param file name of the file
    */
-  static String usage(Checkpoint model, OnnxExport export, String file) {
+  static String usage(Checkpoint model, OnnxExport export, boolean ranges, String file) {
     final Signature names = model.signature();
     final StringBuilder text = new StringBuilder();
     text.append(
@@ -34,7 +35,7 @@ final class OnnxCard {
             names.tokenTypeIds().map(n -> ", `" + n + "`").orElse(""),
             tokens(model)));
     text.append(output(model, export.gives(model))).append("\n\n");
-    text.append(arithmetic(export.format())).append("\n\n");
+    text.append(arithmetic(export.format(), ranges)).append("\n\n");
     if (isForLangChain4j(model, export)) {
       text.append(
           String.format(
@@ -106,13 +107,17 @@ final class OnnxCard {
     return model.head().filter(h -> h.kind() == Head.Kind.TOKEN_LABEL).isPresent();
   }
 
-  private static String arithmetic(OnnxFormat format) {
+  private static String arithmetic(OnnxFormat format, boolean ranges) {
     return switch (format) {
       case FLOAT -> "All weights are float32.";
       case INT8 ->
-          "Matrices and embedding tables are int8 with one scale a row. Activations are quantized"
-              + " to 8 bits while the graph runs (dynamic: no calibration), with one range for a"
-              + " whole batch, so the result of a text depends a little on the texts beside it."
+          "Matrices and embedding tables are int8 with one scale a row. "
+              + (ranges
+                  ? "The inputs of matrix products are quantized by fixed ranges (static), which were"
+                      + " measured on training texts."
+                  : "Activations are quantized to 8 bits while the graph runs (dynamic: no"
+                      + " calibration), with one range for a whole batch, so the result of a text"
+                      + " depends a little on the texts beside it.")
               + " x86 processors without VNNI add products of bytes in 16 bits and cut sums off:"
               + " for those, export with `--bits 7`.";
       case INT4 ->

@@ -3,6 +3,7 @@ package dev.bantam.runner.run;
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Models;
 import dev.bantam.checkpoint.NamePattern;
+import dev.bantam.compression.Operations;
 import dev.bantam.compression.Step;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
@@ -283,25 +284,28 @@ public record Prepared(
         continue;
       }
       ExportFormats.unsupported(format).ifPresent(m -> file.settings().problem("export", m));
-      if (format != ExportFormat.SAFETENSORS) {
-        withOperations(file.experiment())
-            .ifPresent(
-                variant ->
-                    file.settings()
-                        .problem(
-                            "export",
-                            "'"
-                                + ExportFormats.id(format)
-                                + "' cannot hold what the variant '"
-                                + variant
-                                + "' does beside its weights; export safetensors"));
-      }
+      unheld(file.experiment(), format)
+          .ifPresent(
+              variant ->
+                  file.settings()
+                      .problem(
+                          "export",
+                          "'"
+                              + ExportFormats.id(format)
+                              + "' cannot hold what the variant '"
+                              + variant
+                              + "' does beside its weights; export safetensors"));
     }
   }
 
-  private static Optional<String> withOperations(Experiment<Step> experiment) {
+  /** The first variant that has operations which a format has no place for. */
+  private static Optional<String> unheld(Experiment<Step> experiment, ExportFormat format) {
     return experiment.variants().stream()
-        .filter(v -> v.steps().stream().anyMatch(step -> step.value().addsOperations()))
+        .filter(
+            v ->
+                v.steps().stream()
+                    .flatMap(step -> step.value().addsOperations().stream())
+                    .anyMatch(effect -> !ExportFormats.holds(format, effect)))
         .map(Variant::name)
         .findFirst();
   }
@@ -338,9 +342,9 @@ public record Prepared(
                             + subject.model().architecture().longestSequence()
                             + " tokens."));
     for (ExportFormat format : experiment.exports()) {
-      if (format != ExportFormat.SAFETENSORS
-          && format != ExportFormat.DELTA
-          && !subject.model().operations().isEmpty()) {
+      if (format != ExportFormat.DELTA
+          && subject.model().operations().values().stream()
+              .anyMatch(o -> !ExportFormats.holds(format, Operations.decode(o).effect()))) {
         file.settings()
             .problem(
                 "export",
