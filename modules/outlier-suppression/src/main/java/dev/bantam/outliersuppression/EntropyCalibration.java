@@ -70,8 +70,9 @@ final class EntropyCalibration {
       for (int k = from; k < from + merged; k++) {
         filled += p[k] == 0 ? 0 : 1;
       }
-      for (int k = from; filled > 0 && k < from + merged; k++) {
-        q[k] = sum / filled; // a whole number
+      final long mean = filled == 0 ? 0 : sum / filled; // of whole numbers, as there
+      for (int k = from; k < from + merged; k++) {
+        q[k] = mean;
       }
     }
     return smooth(p) && smooth(q) ? divergence(p, q) : Float.POSITIVE_INFINITY;
