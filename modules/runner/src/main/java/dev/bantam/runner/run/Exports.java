@@ -9,6 +9,7 @@ import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.deltamerging.DeltaFile;
 import dev.bantam.deltamerging.DeltaWeights;
+import dev.bantam.dl4j.Dl4jNetwork.UpdaterState;
 import dev.bantam.export.ExportCheck;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
@@ -78,8 +79,13 @@ final class Exports {
     final Path temporary = AtomicFiles.temporary(target);
     AtomicFiles.createFolders(temporary);
     try {
-      final Checkpoint source = cell.subject().withTaskHead();
       final ObjectNode manifest = manifest(cell, sha256, format);
+      if (cell.subject().network().isPresent()) {
+        network(cell.subject().network().get(), weights, temporary, card, manifest);
+        publish(temporary, target, manifest);
+        return;
+      }
+      final Checkpoint source = cell.subject().withTaskHead();
       if (format == ExportFormat.SAFETENSORS) {
         ModelFolder.copy(temporary, source, weights, card);
         OnnxExport.describe(check(cell, source, weights, temporary, workers), manifest);
@@ -97,12 +103,23 @@ final class Exports {
             .describe(manifest);
         manifest.put(FILE_HASH, SafetensorsFile.sha256(file));
       }
-      Json.write(temporary.resolve(MANIFEST), manifest);
-      AtomicFiles.discard(target);
-      AtomicFiles.move(temporary, target);
+      publish(temporary, target, manifest);
     } finally {
       AtomicFiles.delete(temporary);
     }
+  }
+
+  private static void publish(Path temporary, Path target, ObjectNode manifest) {
+    Json.write(temporary.resolve(MANIFEST), manifest);
+    AtomicFiles.discard(target);
+    AtomicFiles.move(temporary, target);
+  }
+
+  private static void network(
+      SavedNetwork network, Path weights, Path folder, String card, ObjectNode manifest) {
+    NetworkFolder.write(folder, network, PackedFile.read(weights), UpdaterState.DROP);
+    NetworkFolder.describe(folder, manifest);
+    NetworkFolder.card(folder, card);
   }
 
   /** Whether a folder is a finished export of these weights with this card. */

@@ -1,6 +1,7 @@
 package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.ModelSource;
 import dev.bantam.data.Provenance;
 import dev.bantam.data.Task;
 import dev.bantam.data.TaskKind;
@@ -35,7 +36,7 @@ final class ModelCard {
       CellRecord cellRecord,
       String treatment,
       ExportFormat format) {
-    final Checkpoint source = subject.model();
+    final ModelSource source = subject.model();
     final CellResult dense = denseRecord.result().orElseThrow();
     final CellResult record = cellRecord.result().orElseThrow();
     final CellId cell = cellRecord.cell();
@@ -45,8 +46,10 @@ final class ModelCard {
     card.append(
         String.format(
             Locale.ROOT,
-            labels
-                ? "A text encoder with a head for the task `%s`, made by Bantam from `%s`.\n\n"
+            subject.network().isPresent()
+                ? "A DL4J network for the task `%s`, made by Bantam from `%s`.\n\n"
+                : labels
+                    ? "A text encoder with a head for the task `%s`, made by Bantam from `%s`.\n\n"
                 : "A text encoder, measured on the task `%s`, made by Bantam from `%s`.\n\n",
             cell.task(),
             source.provenance().source()));
@@ -88,6 +91,8 @@ final class ModelCard {
           "`delta.safetensors` holds the differences to the model that its metadata names. Bantam"
               + " opens this folder like any model folder when that one stands beside it under its"
               + " name, or is a named model.\n\n");
+    } else if (subject.network().isPresent()) {
+      card.append(NetworkFolder.usage(subject.network().get()));
     } else if (format == ExportFormat.SAFETENSORS) {
       card.append(packed(subject, treatment));
     } else {
@@ -100,7 +105,7 @@ final class ModelCard {
   }
 
   private static String packed(Subject subject, String treatment) {
-    final Checkpoint source = subject.model();
+    final Checkpoint source = subject.encoder();
     final boolean labels = subject.task().kind().hasLabels();
     return (treatment.isEmpty()
             ? "The weights are plain float32 safetensors. "
