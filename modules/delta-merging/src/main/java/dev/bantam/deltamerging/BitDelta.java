@@ -10,7 +10,7 @@ final class BitDelta {
 
   /** {@code mean |delta|}, zeros included. */
   static float scale(float[] delta) {
-    return delta.length == 0 ? 0 : (float) (Deltas.absoluteSum(delta) / delta.length);
+    return delta.length == 0 ? 0 : (float) (AbsoluteSum.of(delta) / delta.length);
   }
 
   /**

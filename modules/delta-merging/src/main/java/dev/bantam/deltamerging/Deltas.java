@@ -23,7 +23,12 @@ final class Deltas {
    * @param model in and out
    */
   static void subtract(float[] model, float[] base, Precision precision) {
-    for (int i = 0; i < model.length; i++) {
+    subtract(model, base, 0, model.length, precision);
+  }
+
+  /** {@link #subtract(float[], float[], Precision)} for {@code n} elements. */
+  static void subtract(float[] model, float[] base, int from, int n, Precision precision) {
+    for (int i = from; i < from + n; i++) {
       model[i] = precision.round(model[i] - base[i]);
     }
   }
@@ -36,69 +41,87 @@ final class Deltas {
   }
 
   /**
-   * {@code base += lambda * sum_t w_t delta_t}, divided by {@code sum_t w_t} if normalized; a
-   * divisor below 1e-8 counts as 1.
+   * How deltas are mixed.
    *
-   * @param base in: theta_0; out: the merged tensor
    * @param weights one per delta, already of the precision
+   * @param scales what each delta is multiplied with before: its rescaling after elements were
+   *     dropped
+   * @param normalize whether the mix is divided by the weights' sum
+   * @param lambda factor of the mix
    */
-  static void sum(
-      float[] base,
-      float[][] deltas,
-      float[] weights,
-      boolean normalize,
-      float lambda,
-      Precision precision) {
-    double total = 0;
-    for (float w : weights) {
-      total += w;
+  @SuppressWarnings("ArrayRecordComponent") // handed through, compared nowhere
+  record Mix(
+      float[] weights, float[] scales, boolean normalize, float lambda, Precision precision) {
+
+    /**
+     * Whether the sums of {@code double} can be taken in float: two floats added in {@code double}
+     * and then rounded are two floats added.
+     */
+    private boolean isPairOfFloats() {
+      return weights.length == 2 && precision == Precision.FLOAT32;
     }
-    float divisor = precision.round((float) total);
-    if (!normalize || Math.abs(divisor) < 1e-8f) {
-      divisor = 1;
-    }
-    if (isPairOfFloats(deltas, precision)) {
-      sumOfTwo(base, deltas, weights, divisor, lambda);
-      return;
-    }
-    final double[] mix = new double[BLOCK];
-    for (int from = 0; from < base.length; from += BLOCK) {
-      final int n = Math.min(BLOCK, base.length - from);
-      weighted(deltas, weights, from, n, mix, precision);
-      for (int i = 0; i < n; i++) {
-        final float mean = precision.round(precision.round((float) mix[i]) / divisor);
-        base[from + i] = precision.round(base[from + i] + precision.round(lambda * mean));
+
+    /** The weights' sum, 1 if not normalized or below 1e-8. */
+    private float divisor() {
+      double total = 0;
+      for (float w : weights) {
+        total += w;
       }
+      final float divisor = precision.round((float) total);
+      return !normalize || Math.abs(divisor) < 1e-8f ? 1 : divisor;
+    }
+
+    /** {@code w_t delta}, rescaled first. */
+    private float weighted(int t, float delta) {
+      return precision.round(weights[t] * precision.round(scales[t] * delta));
     }
   }
 
   /**
-   * Whether the sums of {@code double} can be taken in float: two floats added in {@code double}
-   * and then rounded are two floats added.
+   * {@code base += lambda * sum_t w_t delta_t}, divided by {@code sum_t w_t} if normalized; a
+   * divisor below 1e-8 counts as 1.
+   *
+   * @param base in: theta_0; out: the merged tensor
    */
-  private static boolean isPairOfFloats(float[][] deltas, Precision precision) {
-    return deltas.length == 2 && precision == Precision.FLOAT32;
+  static void sum(float[] base, float[][] deltas, Mix mix) {
+    final float divisor = mix.divisor();
+    if (mix.isPairOfFloats()) {
+      sumOfTwo(base, deltas, mix, divisor);
+      return;
+    }
+    final Precision precision = mix.precision();
+    final double[] sums = new double[BLOCK];
+    for (int from = 0; from < base.length; from += BLOCK) {
+      final int n = Math.min(BLOCK, base.length - from);
+      weighted(deltas, from, n, sums, mix);
+      for (int i = 0; i < n; i++) {
+        final float mean = precision.round(precision.round((float) sums[i]) / divisor);
+        base[from + i] = precision.round(base[from + i] + precision.round(mix.lambda() * mean));
+      }
+    }
   }
 
-  private static void sumOfTwo(
-      float[] base, float[][] deltas, float[] weights, float divisor, float lambda) {
+  private static void sumOfTwo(float[] base, float[][] deltas, Mix mix, float divisor) {
     final float[] one = deltas[0];
     final float[] other = deltas[1];
-    final float ofOne = weights[0];
-    final float ofOther = weights[1];
+    final float ofOne = mix.weights()[0];
+    final float ofOther = mix.weights()[1];
+    final float scaleOfOne = mix.scales()[0];
+    final float scaleOfOther = mix.scales()[1];
+    final float lambda = mix.lambda();
     for (int i = 0; i < base.length; i++) {
-      base[i] += lambda * ((ofOne * one[i] + ofOther * other[i]) / divisor);
+      final float a = ofOne * (scaleOfOne * one[i]);
+      final float b = ofOther * (scaleOfOther * other[i]);
+      base[i] += lambda * ((a + b) / divisor);
     }
   }
 
   /** {@code sums[i] = sum_t round(w_t delta_t[from + i])}. */
-  private static void weighted(
-      float[][] deltas, float[] weights, int from, int n, double[] sums, Precision precision) {
+  private static void weighted(float[][] deltas, int from, int n, double[] sums, Mix mix) {
     for (int t = 0; t < deltas.length; t++) {
       final float[] delta = deltas[t];
-      final float w = weights[t];
       for (int i = 0; i < n; i++) {
-        final float v = precision.round(w * delta[from + i]);
+        final float v = mix.weighted(t, delta[from + i]);
         sums[i] = t == 0 ? v : sums[i] + v;
       }
     }
@@ -111,72 +134,72 @@ final class Deltas {
    *
    * @param base in: theta_0; out: the merged tensor
    */
-  static void elect(
-      float[] base,
-      float[][] deltas,
-      float[] weights,
-      boolean normalize,
-      float lambda,
-      Precision precision) {
-    if (isPairOfFloats(deltas, precision)) {
-      electOfTwo(base, deltas, weights, normalize, lambda);
+  static void elect(float[] base, float[][] deltas, Mix mix) {
+    if (mix.isPairOfFloats()) {
+      electOfTwo(base, deltas, mix);
       return;
     }
+    final Precision precision = mix.precision();
     final double[] mass = new double[BLOCK];
     final float[] sign = new float[BLOCK];
     final float[] agreed = new float[BLOCK];
-    final double[] mix = new double[BLOCK];
+    final double[] sums = new double[BLOCK];
     final double[] divisor = new double[BLOCK];
     for (int from = 0; from < base.length; from += BLOCK) {
       final int n = Math.min(BLOCK, base.length - from);
-      weighted(deltas, weights, from, n, mass, precision);
+      weighted(deltas, from, n, mass, mix);
       for (int i = 0; i < n; i++) {
         // the sign bit; a mass of -0 has no entries that could agree
         final int minus = (int) (Double.doubleToRawLongBits(mass[i]) >>> 32) & 0x80000000;
         sign[i] = Float.intBitsToFloat(ONE | minus);
       }
-      Arrays.fill(mix, 0, n, 0);
+      Arrays.fill(sums, 0, n, 0);
       Arrays.fill(divisor, 0, n, 0);
       for (int t = 0; t < deltas.length; t++) {
-        agreeing(deltas[t], weights[t], from, n, sign, agreed, precision);
-        add(agreed, n, mix);
-        if (normalize) {
-          addWeight(agreed, weights[t], n, divisor);
+        agreeing(deltas[t], t, from, n, sign, agreed, mix);
+        add(agreed, n, sums);
+        if (mix.normalize()) {
+          addWeight(agreed, mix.weights()[t], n, divisor);
         }
       }
       for (int i = 0; i < n; i++) {
-        float mean = precision.round(sign[i] * (float) mix[i]);
+        float mean = precision.round(sign[i] * (float) sums[i]);
         final float by = precision.round((float) divisor[i]);
         mean = by == 0 ? mean : precision.round(mean / by);
-        base[from + i] = precision.round(base[from + i] + precision.round(lambda * mean));
+        base[from + i] = precision.round(base[from + i] + precision.round(mix.lambda() * mean));
       }
     }
   }
 
   /** {@link #elect} of two deltas, in one pass and without branches. */
-  private static void electOfTwo(
-      float[] base, float[][] deltas, float[] weights, boolean normalize, float lambda) {
+  private static void electOfTwo(float[] base, float[][] deltas, Mix mix) {
     final float[] one = deltas[0];
     final float[] other = deltas[1];
-    final float ofOne = weights[0];
-    final float ofOther = weights[1];
-    final int shareOfOne = normalize ? Float.floatToRawIntBits(ofOne) : 0;
-    final int shareOfOther = normalize ? Float.floatToRawIntBits(ofOther) : 0;
+    final float ofOne = mix.weights()[0];
+    final float ofOther = mix.weights()[1];
+    final float scaleOfOne = mix.scales()[0];
+    final float scaleOfOther = mix.scales()[1];
+    final float lambda = mix.lambda();
+    final int shareOfOne = mix.normalize() ? Float.floatToRawIntBits(ofOne) : 0;
+    final int shareOfOther = mix.normalize() ? Float.floatToRawIntBits(ofOther) : 0;
     for (int i = 0; i < base.length; i++) {
-      final float a = ofOne * one[i];
-      final float b = ofOther * other[i];
+      final float a = ofOne * (scaleOfOne * one[i]);
+      final float b = ofOther * (scaleOfOther * other[i]);
       final int minus = Float.floatToRawIntBits(a + b) & Integer.MIN_VALUE;
       // times the elected sign, and 0 where that is negative
       final int turnedA = Float.floatToRawIntBits(a) ^ minus;
       final int turnedB = Float.floatToRawIntBits(b) ^ minus;
       final int agreedA = turnedA & ~(turnedA >> 31);
       final int agreedB = turnedB & ~(turnedB >> 31);
-      final float mix = Float.intBitsToFloat(agreedA) + Float.intBitsToFloat(agreedB);
+      final float sum = Float.intBitsToFloat(agreedA) + Float.intBitsToFloat(agreedB);
       final float by =
           Float.intBitsToFloat((-agreedA >> 31) & shareOfOne)
               + Float.intBitsToFloat((-agreedB >> 31) & shareOfOther);
-      final float mean = Float.intBitsToFloat(Float.floatToRawIntBits(mix) ^ minus);
-      base[i] += lambda * (by == 0 ? mean : mean / by);
+      final float mean = Float.intBitsToFloat(Float.floatToRawIntBits(sum) ^ minus);
+      // 1 in place of 0, without a branch, which would go wrong for every fourth element
+      final int divisor = Float.floatToRawIntBits(by);
+      final int instead = ONE & ~((divisor | -divisor) >> 31);
+      base[i] += lambda * (mean / Float.intBitsToFloat(divisor | instead));
     }
   }
 
@@ -187,15 +210,17 @@ final class Deltas {
    * @param sign s, 1 or -1
    */
   private static void agreeing(
-      float[] delta, float w, int from, int n, float[] sign, float[] agreed, Precision precision) {
-    if (precision == Precision.FLOAT32) {
+      float[] delta, int t, int from, int n, float[] sign, float[] agreed, Mix mix) {
+    if (mix.precision() == Precision.FLOAT32) {
+      final float w = mix.weights()[t];
+      final float scale = mix.scales()[t];
       for (int i = 0; i < n; i++) {
-        final float v = sign[i] * (w * delta[from + i]);
+        final float v = sign[i] * (w * (scale * delta[from + i]));
         agreed[i] = 0.5f * (v + Math.abs(v)); // max(0, v), exactly
       }
     } else {
       for (int i = 0; i < n; i++) {
-        agreed[i] = Math.max(0f, sign[i] * precision.round(w * delta[from + i]));
+        agreed[i] = Math.max(0f, sign[i] * mix.weighted(t, delta[from + i]));
       }
     }
   }
@@ -241,33 +266,6 @@ final class Deltas {
         out[from + i] = precision.round((float) (sums[i] * scale));
       }
     }
-  }
-
-  /** {@code sum_i |v_i|} in double. */
-  static double absoluteSum(float[] values) {
-    double a = 0;
-    double b = 0;
-    double c = 0;
-    double d = 0;
-    double e = 0;
-    double f = 0;
-    double g = 0;
-    double h = 0;
-    int i = 0;
-    for (; i + 7 < values.length; i += 8) { // many sums: a chain of additions is what takes time
-      a += Math.abs(values[i]);
-      b += Math.abs(values[i + 1]);
-      c += Math.abs(values[i + 2]);
-      d += Math.abs(values[i + 3]);
-      e += Math.abs(values[i + 4]);
-      f += Math.abs(values[i + 5]);
-      g += Math.abs(values[i + 6]);
-      h += Math.abs(values[i + 7]);
-    }
-    for (; i < values.length; i++) {
-      a += Math.abs(values[i]);
-    }
-    return ((a + b) + (c + d)) + ((e + f) + (g + h));
   }
 
   /** {@code values[i] *= factor}. */

@@ -211,6 +211,22 @@ public enum MergeMethod {
     };
   }
 
+  /** Whether the result is the base plus a mix of the deltas, in whose sum they can be rescaled. */
+  boolean mixesDeltas() {
+    return switch (this) {
+      case TASK_ARITHMETIC,
+          TIES,
+          DARE_LINEAR,
+          DARE_TIES,
+          BREADCRUMBS,
+          BREADCRUMBS_TIES,
+          DELLA,
+          DELLA_LINEAR ->
+          true;
+      default -> false;
+    };
+  }
+
   /** Whether what is combined are differences to the base. */
   boolean combinesDeltas(boolean hasBase) {
     return base == Base.ORIGIN || (base == Base.OPTIONAL_ORIGIN && hasBase);

@@ -19,7 +19,7 @@ final class RandomMask {
   private static final long GOLDEN = 0x9e3779b97f4a7c15L;
 
   /** Elements of a block: what is drawn for them stays in the first-level cache. */
-  private static final int BLOCK = 1024;
+  static final int BLOCK = 1024;
 
   /** {@code i * GOLDEN} for the elements of a block. */
   private static final long[] STEPS = new long[BLOCK];
@@ -73,12 +73,22 @@ final class RandomMask {
     final long threshold = threshold(density);
     final long[] kept = new long[BLOCK];
     for (int from = 0; from < delta.length; from += BLOCK) {
-      draw(key + (from + 1L) * GOLDEN, threshold, kept);
-      final int n = Math.min(BLOCK, delta.length - from);
-      for (int i = 0; i < n; i++) {
-        delta[from + i] =
-            Float.intBitsToFloat(Float.floatToRawIntBits(delta[from + i]) & (int) kept[i]);
-      }
+      bernoulli(delta, from, Math.min(BLOCK, delta.length - from), threshold, key, kept);
+    }
+  }
+
+  /**
+   * {@link #bernoulli(float[], double, long)} for the elements of one block.
+   *
+   * @param from the first, a multiple of {@link #BLOCK}
+   * @param n {@link #BLOCK} of them at most
+   * @param kept scratch of {@link #BLOCK}
+   */
+  static void bernoulli(float[] delta, int from, int n, long threshold, long key, long[] kept) {
+    draw(key + (from + 1L) * GOLDEN, threshold, kept);
+    for (int i = 0; i < n; i++) {
+      delta[from + i] =
+          Float.intBitsToFloat(Float.floatToRawIntBits(delta[from + i]) & (int) kept[i]);
     }
   }
 

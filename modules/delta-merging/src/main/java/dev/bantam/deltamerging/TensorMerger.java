@@ -16,6 +16,8 @@ public final class TensorMerger {
   private final long seed;
   private final int layers;
   private final Optional<MergeRecipe.Model> baseInput;
+
+  /** In place of the recipe's; null to follow that. */
   private final Dropping dropping;
 
   /** Sets elements of a delta to zero. */
@@ -54,7 +56,7 @@ public final class TensorMerger {
     this.recipe = recipe;
     this.layers = layers;
     this.seed = seed;
-    this.dropping = dropping == null ? this::drop : dropping;
+    this.dropping = dropping;
     // as an input the base has a weight, which stands where it is listed among the models
     this.baseInput =
         recipe.method().base() == Base.INPUT && recipe.base().isPresent()
@@ -150,21 +152,27 @@ public final class TensorMerger {
     final MergeMethod method = recipe.method();
     final boolean deltas = method.combinesDeltas(base != null);
     final boolean thin = recipe.front() != Sparsifier.NONE && !isDense(tensor);
+    final float[] scales = new float[models.length];
+    Arrays.fill(scales, 1);
     if (deltas || (thin && base != null)) {
       for (int t = 0; t < models.length; t++) {
         if (isBase(t)) {
           continue;
         }
-        Deltas.subtract(models[t], base, precision);
         if (thin) {
-          sparsify(models[t], columns, t, p, precision);
+          scales[t] = sparseDelta(models[t], base, columns, t, p, precision);
+        } else {
+          Deltas.subtract(models[t], base, precision);
+        }
+        if (!method.mixesDeltas()) {
+          Deltas.scale(models[t], scales[t], precision);
         }
         if (!deltas) {
           Deltas.add(models[t], base, precision);
         }
       }
     }
-    return combine(p, columns, base, models, precision, statistics, whole);
+    return combine(p, columns, base, models, scales, precision, statistics, whole);
   }
 
   /**
@@ -175,10 +183,13 @@ public final class TensorMerger {
   void deltas(String tensor, long[] shape, float[][] tensors, Precision precision) {
     final int columns = shape.length == 0 ? 1 : Math.toIntExact(shape[shape.length - 1]);
     final TensorParameters p = parameters(tensor);
+    final float[] base = tensors[tensors.length - 1];
     for (int t = 0; t < tensors.length - 1; t++) {
-      Deltas.subtract(tensors[t], tensors[tensors.length - 1], precision);
       if (recipe.front() != Sparsifier.NONE && !isDense(tensor)) {
-        sparsify(tensors[t], columns, t, p, precision);
+        final float scale = sparseDelta(tensors[t], base, columns, t, p, precision);
+        Deltas.scale(tensors[t], scale, precision);
+      } else {
+        Deltas.subtract(tensors[t], base, precision);
       }
     }
   }
@@ -191,23 +202,47 @@ public final class TensorMerger {
     return recipe.dense().stream().anyMatch(tensor::contains);
   }
 
-  private void sparsify(
-      float[] delta, int columns, int model, TensorParameters p, Precision precision) {
+  /**
+   * Turns a model into its sparse delta.
+   *
+   * @param model in: the model; out: its delta, not rescaled yet
+   * @return what the delta is to be multiplied with
+   */
+  private float sparseDelta(
+      float[] model, float[] base, int columns, int t, TensorParameters p, Precision precision) {
     final Rescale rescale = rescale(p);
     final boolean l1 = rescale.kind() == Rescale.Kind.L1;
-    final double before = l1 ? Deltas.absoluteSum(delta) : 0;
-    dropping.drop(delta, columns, model, p, precision);
-    switch (rescale.kind()) {
-      case NONE -> {}
-      case L1 -> {
-        final double after = Deltas.absoluteSum(delta);
-        if (before >= 1e-7 && after >= 1e-7) {
-          Deltas.scale(delta, (float) (before / after), precision);
-        }
+    final double before;
+    final double after;
+    if (recipe.front() == Sparsifier.DARE && dropping == null) {
+      final Dare.Sums sums =
+          Dare.delta(model, base, p.number("density", t), maskKey(p, t), l1, precision);
+      before = sums.before();
+      after = sums.after();
+    } else {
+      Deltas.subtract(model, base, precision);
+      before = l1 ? AbsoluteSum.of(model) : 0;
+      if (dropping == null) {
+        drop(model, columns, t, p, precision);
+      } else {
+        dropping.drop(model, columns, t, p, precision);
       }
-      case INVERSE_DENSITY -> divideByDensity(delta, p.number("density", model), precision);
-      case DIVISOR -> Deltas.scale(delta, (float) (1 / rescale.divisor()), precision);
+      after = l1 ? AbsoluteSum.of(model) : 0;
     }
+    return switch (rescale.kind()) {
+      case NONE -> 1;
+      case L1 -> before >= 1e-7 && after >= 1e-7 ? (float) (before / after) : 1;
+      case INVERSE_DENSITY -> {
+        divideByDensity(model, p.number("density", t), precision);
+        yield 1;
+      }
+      case DIVISOR -> (float) (1 / rescale.divisor());
+    };
+  }
+
+  private long maskKey(TensorParameters p, int model) {
+    return RandomMask.key(
+        seed, TensorNames.canonical(p.tensor()), recipe.models().get(model).name());
   }
 
   /** DELLA has divided by the chances of its own already. */
@@ -232,8 +267,7 @@ public final class TensorMerger {
   private void drop(
       float[] delta, int columns, int model, TensorParameters p, Precision precision) {
     final double density = p.number("density", model);
-    final long key =
-        RandomMask.key(seed, TensorNames.canonical(p.tensor()), recipe.models().get(model).name());
+    final long key = maskKey(p, model);
     switch (recipe.front()) {
       case NONE -> {}
       case DARE -> {
@@ -287,6 +321,7 @@ public final class TensorMerger {
       int columns,
       float[] base,
       float[][] models,
+      float[] scales,
       Precision precision,
       Statistics statistics,
       WholeModel whole) {
@@ -305,12 +340,17 @@ public final class TensorMerger {
           BREADCRUMBS_TIES,
           DELLA,
           DELLA_LINEAR -> {
-        final float[] weights = weights(p, precision);
-        final float lambda = (float) p.number("lambda");
+        final Deltas.Mix mix =
+            new Deltas.Mix(
+                weights(p, precision),
+                scales,
+                p.flag("normalize"),
+                (float) p.number("lambda"),
+                precision);
         if (recipe.method().elects()) {
-          Deltas.elect(base, models, weights, p.flag("normalize"), lambda, precision);
+          Deltas.elect(base, models, mix);
         } else {
-          Deltas.sum(base, models, weights, p.flag("normalize"), lambda, precision);
+          Deltas.sum(base, models, mix);
         }
         return base;
       }
@@ -437,7 +477,7 @@ public final class TensorMerger {
     for (int t = 0; t < models.length; t++) {
       weights[t] = p.number("weight", t);
       sum += weights[t];
-      zero &= Deltas.absoluteSum(models[t]) == 0;
+      zero &= AbsoluteSum.of(models[t]) == 0;
     }
     if (zero || models.length == 1) {
       return back(models[0], base, precision);

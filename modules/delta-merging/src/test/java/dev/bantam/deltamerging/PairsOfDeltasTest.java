@@ -3,6 +3,7 @@ package dev.bantam.deltamerging;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.bantam.deltamerging.Deltas.Mix;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
@@ -40,19 +41,21 @@ class PairsOfDeltasTest {
     final float[][] pair = {values(random), values(random)};
     final float[][] three = {pair[0], pair[1], new float[N]};
     final float[] base = values(random);
+    final float[] scales = {1.9f, 1};
+    final float[] wideScales = {1.9f, 1, 1};
     for (float[] w : new float[][] {{0.5f, 0.5f}, {1f, 1f}, {0.3f, -0.7f}, {0f, 1f}, {-1f, -2f}}) {
       final float[] wide = {w[0], w[1], 0f};
       for (boolean normalize : new boolean[] {true, false}) {
         for (float lambda : new float[] {1f, 0.7f}) {
           final float[] a = base.clone();
           final float[] b = base.clone();
-          Deltas.sum(a, pair, w, normalize, lambda, Precision.FLOAT32);
-          Deltas.sum(b, three, wide, normalize, lambda, Precision.FLOAT32);
+          Deltas.sum(a, pair, new Mix(w, scales, normalize, lambda, Precision.FLOAT32));
+          Deltas.sum(b, three, new Mix(wide, wideScales, normalize, lambda, Precision.FLOAT32));
           assertArrayEquals(plus(b), plus(a));
           final float[] c = base.clone();
           final float[] d = base.clone();
-          Deltas.elect(c, pair, w, normalize, lambda, Precision.FLOAT32);
-          Deltas.elect(d, three, wide, normalize, lambda, Precision.FLOAT32);
+          Deltas.elect(c, pair, new Mix(w, scales, normalize, lambda, Precision.FLOAT32));
+          Deltas.elect(d, three, new Mix(wide, wideScales, normalize, lambda, Precision.FLOAT32));
           assertArrayEquals(plus(d), plus(c));
         }
       }
@@ -65,7 +68,8 @@ class PairsOfDeltasTest {
     final float[] bad = {Float.NaN, Float.intBitsToFloat(0xffc00000), 1, 1, Float.NaN};
     final float[] good = {1, -1, Float.NaN, Float.intBitsToFloat(0xffc00000), -Float.NaN};
     final float[] base = new float[bad.length];
-    Deltas.elect(base, new float[][] {bad, good}, new float[] {1, -1}, true, 1, Precision.FLOAT32);
+    final Mix mix = new Mix(new float[] {1, -1}, new float[] {1, 1}, true, 1, Precision.FLOAT32);
+    Deltas.elect(base, new float[][] {bad, good}, mix);
     for (float value : base) {
       assertTrue(Float.isNaN(value));
     }

@@ -271,7 +271,7 @@ class MixedPrecisionTest {
     assertFalse(none.needsLabels());
     assertEquals(none, none.smoke().step());
     final Step qbert = step("average", 2.5, "sensitivity", "q-bert");
-    assertEquals(6L * 20 * 2 * 5 * 32, qbert.cost(shapes).gradientExamples());
+    assertEquals(6L * 3 * 2 * 5 * 32, qbert.cost(shapes).gradientExamples());
   }
 
   /** Without a model there is nothing to measure; the weights stay. */

@@ -9,6 +9,7 @@ import dev.bantam.model.EncoderModel;
 import dev.bantam.model.Site;
 import dev.bantam.model.Site.Kind;
 import dev.bantam.outliersuppression.ScaleSearch.Trial;
+import dev.bantam.outliersuppression.SuppressOutliers.Upstream;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Floats;
 import java.util.ArrayList;
@@ -23,12 +24,16 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * Shifts and scales the activations of an encoder site by site, in forward order.
  *
  * <p>Beside the live model stands a second one over the same weights, in which everything upstream
- * of the site at hand is quantized already: a site is judged on the input that it will get, and its
- * reference is what the float32 piece behind it makes of that input.
+ * of the site at hand is quantized already, unless that is not wanted: a site is judged on the
+ * input that it will get, and its reference is what the float32 piece behind it makes of that
+ * input.
  */
 final class Migration {
   /** Outputs that differ by more, relative to the largest, are no longer those of the model. */
   private static final double MOST_DIFFERENCE = 1e-2;
+
+  /** One batch is little beside all of them. */
+  private static final Progress.Bar UNCOUNTED = Progress.NONE.start("", -1, "texts");
 
   private final SuppressOutliers step;
   private final CompressionState state;
@@ -244,7 +249,7 @@ final class Migration {
 
   /** Quantizes what lies between a site and the next one. */
   private void quantizeFrom(MigrationSite site) {
-    if (!step.searches()) {
+    if (!step.searches() || step.upstream() == Upstream.EXACT) {
       return;
     }
     final int layer = site.site().layer();
@@ -285,7 +290,7 @@ final class Migration {
       return;
     }
     new SiteRanges(quantized, List.of(first))
-        .tensors(sites, step.upstream(), formats.activations(), formats.activationBits(), bar)
+        .tensors(sites, step.observer(), formats.activations(), formats.activationBits(), UNCOUNTED)
         .forEach(
             (site, range) ->
                 quantized.attach(

@@ -30,7 +30,8 @@ import java.util.OptionalDouble;
  * @param rule which shifts and scales are tried
  * @param values whether the context is transformed too, through value and output matrix
  * @param formats how activations and weights are rounded in the search, as later steps will
- * @param upstream ranges of what is rounded upstream of a site while it is searched
+ * @param observer ranges of what is rounded upstream of a site while it is searched
+ * @param upstream whether anything is
  * @param texts whose activations are measured; the search is on their first batch
  */
 record SuppressOutliers(
@@ -38,7 +39,8 @@ record SuppressOutliers(
     ScaleRule rule,
     boolean values,
     Formats formats,
-    Observer upstream,
+    Observer observer,
+    Upstream upstream,
     Calibration texts)
     implements Step {
   /** Name of the step in recipes. */
@@ -48,6 +50,7 @@ record SuppressOutliers(
     Objects.requireNonNull(method, "method");
     Objects.requireNonNull(rule, "rule");
     Objects.requireNonNull(formats, "formats");
+    Objects.requireNonNull(observer, "observer");
     Objects.requireNonNull(upstream, "upstream");
     Objects.requireNonNull(texts, "texts");
   }
@@ -58,6 +61,14 @@ record SuppressOutliers(
     STATIC,
     /** A range for each token. */
     DYNAMIC
+  }
+
+  /** What a site is judged on while its scale is searched. */
+  enum Upstream {
+    /** The input that it gets when everything before it is rounded. */
+    ROUNDED,
+    /** The input that it gets in the float32 model. */
+    EXACT
   }
 
   /** What is scaled. */
@@ -77,6 +88,10 @@ record SuppressOutliers(
         Codes.SYMMETRIC,
         settings.integer("weight-bits", 2, 8, bits),
         true);
+  }
+
+  private static Upstream upstream(Settings settings) {
+    return settings.choice("upstream", Upstream.class, Upstream.ROUNDED);
   }
 
   /** Outlier Suppression+ with or without the value matrices. */
@@ -103,6 +118,7 @@ record SuppressOutliers(
           method().endsWith("-vo"),
           formats,
           formats.perToken() ? Observer.MIN_MAX : Observer.read(settings),
+          scales ? upstream(settings) : Upstream.EXACT,
           Calibration.read(settings));
     }
 
@@ -163,6 +179,7 @@ record SuppressOutliers(
           false,
           formats,
           searches && !formats.perToken() ? Observer.read(settings) : Observer.MIN_MAX,
+          searches ? upstream(settings) : Upstream.EXACT,
           Calibration.read(settings));
     }
   }
@@ -231,7 +248,7 @@ record SuppressOutliers(
   public Smoke smoke() {
     final Calibration less = texts.smoke();
     return new Smoke(
-        new SuppressOutliers(method, rule, values, formats, upstream, less),
+        new SuppressOutliers(method, rule, values, formats, observer, upstream, less),
         Map.of("rows", less.rows(), "batch", less.batch()));
   }
 

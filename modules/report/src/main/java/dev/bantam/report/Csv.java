@@ -73,7 +73,10 @@ final class Csv {
               "bits",
               "failed",
               "min",
-              "max");
+              "max",
+              "difference",
+              "difference_ci95",
+              "std_draws");
           for (SummaryRow row : rows) {
             csv.row(
                 text(row.experiment()),
@@ -97,7 +100,10 @@ final class Csv {
                 row.bits().isPresent() ? Numbers.exact(row.bits().getAsDouble()) : "",
                 row.failed(),
                 fixed(row.min(), 4),
-                fixed(row.max(), 4));
+                fixed(row.max(), 4),
+                fixed(row.difference(), 4),
+                fixed(row.differenceInterval(), 4),
+                fixed(row.stdOfDraws(), 4));
           }
         });
   }

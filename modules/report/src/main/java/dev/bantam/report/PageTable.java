@@ -15,11 +15,13 @@ final class PageTable {
   private final boolean sparse;
   private final boolean bits;
   private final boolean failed;
+  private final boolean drawn;
 
   PageTable(Section section) {
     this.section = section;
     this.sparse = section.groups().stream().anyMatch(g -> g.hasStep(StepRecord.PRUNE));
     this.bits = section.rows().stream().anyMatch(row -> row.bits().isPresent());
+    this.drawn = section.rows().stream().anyMatch(row -> row.stdOfDraws().isPresent());
     this.failed = section.rows().stream().anyMatch(row -> row.failed() > 0);
   }
 
@@ -35,6 +37,14 @@ final class PageTable {
     add(columns, metric, "mean over the replicates");
     add(columns, "std", "standard deviation over the replicates, with n - 1");
     add(columns, "recovery", "mean over the replicates of value / dense value of the same seed");
+    add(
+        columns,
+        "to dense",
+        "mean difference to the dense model of the same seed, and half of its 95 % confidence"
+            + " interval (Student's t over seeds)");
+    if (drawn) {
+      add(columns, "std of draws", "standard deviation over the draws within a seed");
+    }
     add(columns, "MB", "packed file in 10^6 bytes");
     add(columns, "ratio fp32", "times smaller than float32: 4 x dense parameters / bytes");
     add(columns, "ratio fp16", "times smaller than float16: 2 x dense parameters / bytes");
@@ -73,6 +83,10 @@ final class PageTable {
     cells.add(number(row.mean(), 4, UNKNOWN));
     cells.add(number(row.std(), 4, row.n() == 1 ? "n = 1" : UNKNOWN));
     cells.add(number(row.recovery(), 4, UNKNOWN));
+    cells.add(difference(row));
+    if (drawn) {
+      cells.add(number(row.stdOfDraws(), 4, "-"));
+    }
     cells.add(
         row.bytes().isPresent()
             ? cell(
@@ -95,6 +109,18 @@ final class PageTable {
     cells.add(number(row.seconds(), 2, section.isUncompressed(row) ? "-" : NOT_MEASURED));
     cells.add(number(row.latencyMsP50(), 2, NOT_MEASURED));
     return cells;
+  }
+
+  private static Map<String, Object> difference(SummaryRow row) {
+    if (row.difference().isEmpty()) {
+      return cell(row.isDense() ? "-" : UNKNOWN, "");
+    }
+    final double value = row.difference().getAsDouble();
+    final String interval =
+        row.differenceInterval().isPresent()
+            ? " \u00b1 " + Numbers.fixed(row.differenceInterval().getAsDouble(), 4)
+            : "";
+    return cell((value > 0 ? "+" : "") + Numbers.fixed(value, 4) + interval, Numbers.exact(value));
   }
 
   private static Map<String, Object> number(OptionalDouble value, int decimals, String otherwise) {

@@ -4,8 +4,10 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.bantam.tensor.BantamException;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** The rules for reports that are committed: complete runs on full data, from a known commit. */
 final class Publication {
@@ -60,11 +62,12 @@ final class Publication {
     if (!run.hasPlan()) {
       problems.add(who + " has no list 'cells' in its manifest, so that nothing tells its end");
     }
-    if (!run.unfinished().isEmpty()) {
+    final List<String> unfinished = unfinished(run);
+    if (!unfinished.isEmpty()) {
       problems.add(
           who
               + " is not finished, there is no result for "
-              + String.join(", ", run.unfinished())
+              + String.join(", ", unfinished)
               + "; run the experiment again to complete it");
     }
     for (RunFolder.Cell cell : run.cells()) {
@@ -76,6 +79,17 @@ final class Publication {
     if (commit(run).isEmpty()) {
       problems.add(who + " names no commit; publish from a clone of the repository");
     }
+  }
+
+  /** Planned cells that neither a run nor another part of its experiment has. */
+  private List<String> unfinished(RunFolder run) {
+    final Set<String> open = new LinkedHashSet<>(run.unfinished());
+    for (RunFolder part : runs) {
+      if (part.resolvedSha256().equals(run.resolvedSha256())) {
+        part.cells().forEach(cell -> open.remove(cell.folder()));
+      }
+    }
+    return List.copyOf(open);
   }
 
   private Optional<String> commit(RunFolder run) {

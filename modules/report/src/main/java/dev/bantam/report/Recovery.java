@@ -4,21 +4,32 @@ import dev.bantam.report.RunFolder.Cell;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * How much of the dense model's value a variant keeps: the mean over replicates of value / dense
- * value of the same seed, dense / value for a metric of which less is better. Where a seed has
- * several dense draws, their mean is compared with.
+ * A variant beside the dense model of the same seed: how much of its value it keeps (value / dense
+ * value, dense / value for a metric of which less is better), and the difference of the two. Where
+ * a seed has several dense draws, their mean is compared with.
  *
- * @param mean empty if no replicate can be compared
- * @param std with n - 1; empty for fewer than two comparable replicates
+ * @param mean of the share over replicates; empty if no replicate can be compared
+ * @param std of the share, with n - 1; empty for fewer than two comparable replicates
+ * @param difference mean over replicates of value - dense value; empty as {@code mean} is, and for
+ *     dense itself
+ * @param interval half of the 95 % confidence interval of the difference by Student's t over seeds,
+ *     whose draws are averaged first; empty for fewer than two comparable seeds
  */
-record Recovery(OptionalDouble mean, OptionalDouble std) {
+record Recovery(
+    OptionalDouble mean, OptionalDouble std, OptionalDouble difference, OptionalDouble interval) {
   private static final Recovery UNKNOWN =
-      new Recovery(OptionalDouble.empty(), OptionalDouble.empty());
+      new Recovery(
+          OptionalDouble.empty(),
+          OptionalDouble.empty(),
+          OptionalDouble.empty(),
+          OptionalDouble.empty());
 
   /**
    * @param dense the dense replicates of the same experiment, model and task; null if there is none
@@ -29,23 +40,38 @@ record Recovery(OptionalDouble mean, OptionalDouble std) {
       return UNKNOWN;
     }
     if (group.id().isDense()) {
-      return new Recovery(OptionalDouble.of(1), OptionalDouble.empty());
+      return new Recovery(
+          OptionalDouble.of(1),
+          OptionalDouble.empty(),
+          OptionalDouble.empty(),
+          OptionalDouble.empty());
     }
     final List<Double> shares = new ArrayList<>();
+    final Map<Long, List<Double>> differences = new TreeMap<>();
     final Set<Long> missing = new TreeSet<>();
     for (Cell cell : group.cells()) {
       if (cell.record().result().isPresent()) {
         final CellResult result = cell.record().result().get();
         final long seed = cell.record().cell().seed();
-        final OptionalDouble share =
-            share(result.primary(), result.value(), denseValue(dense, seed, result.primary()));
+        final OptionalDouble denseValue = denseValue(dense, seed, result.primary());
+        denseValue.ifPresent(
+            value ->
+                differences
+                    .computeIfAbsent(seed, s -> new ArrayList<>())
+                    .add(result.value() - value));
+        final OptionalDouble share = share(result.primary(), result.value(), denseValue);
         share.ifPresentOrElse(shares::add, () -> missing.add(seed));
       }
     }
     if (!missing.isEmpty()) {
       notes.add(note(group.id(), missing, shares.isEmpty()));
     }
-    return new Recovery(Statistics.mean(shares), Statistics.std(shares));
+    return new Recovery(
+        Statistics.mean(shares),
+        Statistics.std(shares),
+        Statistics.mean(differences.values().stream().flatMap(List::stream).toList()),
+        Statistics.interval95(
+            differences.values().stream().map(d -> Statistics.mean(d).getAsDouble()).toList()));
   }
 
   private static OptionalDouble denseValue(VariantGroup dense, long seed, String metric) {

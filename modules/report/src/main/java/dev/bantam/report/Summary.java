@@ -120,7 +120,10 @@ record Summary(List<VariantGroup> groups, List<SummaryRow> rows, List<String> no
         group.mean(CellResult::sparsity),
         group.bits(),
         Statistics.min(values),
-        Statistics.max(values));
+        Statistics.max(values),
+        recovery.difference(),
+        recovery.interval(),
+        group.stdOfDraws());
   }
 
   /** Seeds of all replicates, ascending. */

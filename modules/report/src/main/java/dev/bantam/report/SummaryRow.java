@@ -31,6 +31,10 @@ import java.util.OptionalLong;
  * @param bits mean of the bits a stored encoder weight that a step asked for
  * @param min smallest value of the metric
  * @param max largest value of the metric
+ * @param difference mean over replicates of value - dense value of the same seed; empty for dense
+ * @param differenceInterval half of its 95 % confidence interval by Student's t over seeds; empty
+ *     for fewer than two seeds
+ * @param stdOfDraws spread that comes of the draws within a seed; empty if no seed has two
  */
 public record SummaryRow(
     String experiment,
@@ -54,7 +58,10 @@ public record SummaryRow(
     OptionalDouble sparsity,
     OptionalDouble bits,
     OptionalDouble min,
-    OptionalDouble max) {
+    OptionalDouble max,
+    OptionalDouble difference,
+    OptionalDouble differenceInterval,
+    OptionalDouble stdOfDraws) {
 
   boolean isDense() {
     return variant.equals(CellId.DENSE);

@@ -3,8 +3,10 @@ package dev.bantam.report;
 import dev.bantam.report.RunFolder.Cell;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.TreeMap;
 import java.util.function.Function;
 
 /**
@@ -36,6 +38,27 @@ record VariantGroup(List<Cell> cells) {
 
   List<Double> values() {
     return results().stream().map(CellResult::value).toList();
+  }
+
+  /**
+   * Spread that comes of draws alone: the root of the mean over seeds of the variance of a seed's
+   * draws, with n - 1; empty if no seed has two.
+   */
+  OptionalDouble stdOfDraws() {
+    final Map<Long, List<Double>> bySeed = new TreeMap<>();
+    for (Cell cell : cells) {
+      cell.record()
+          .result()
+          .ifPresent(
+              r ->
+                  bySeed
+                      .computeIfAbsent(cell.record().cell().seed(), seed -> new ArrayList<>())
+                      .add(r.value()));
+    }
+    final List<Double> variances = new ArrayList<>();
+    bySeed.values().forEach(v -> Statistics.std(v).ifPresent(std -> variances.add(std * std)));
+    final OptionalDouble mean = Statistics.mean(variances);
+    return mean.isPresent() ? OptionalDouble.of(Math.sqrt(mean.getAsDouble())) : mean;
   }
 
   /** Mean over the replicates that succeeded. */

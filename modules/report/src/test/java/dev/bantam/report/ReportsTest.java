@@ -173,12 +173,12 @@ class ReportsTest {
     final List<String> rows =
         markdown.lines().filter(l -> l.startsWith("| bad |") || l.startsWith("| dense |")).toList();
     assertEquals(
-        "| dense | 1 (single) | 0 | 0.8000 | n = 1 | 1.0000 | 0.0010 | 4.00 | 2.00 | 8.00 | 4.00 |"
-            + " - | not measured | ",
+        "| dense | 1 (single) | 0 | 0.8000 | n = 1 | 1.0000 | - | 0.0010 | 4.00 | 2.00 | 8.00 | 4.00"
+            + " | - | not measured | ",
         rows.get(0));
     assertEquals(
         "| bad | 0 | 1 | unknown | unknown | unknown | unknown | unknown | unknown | unknown |"
-            + " unknown | not measured | not measured | ",
+            + " unknown | unknown | not measured | not measured | ",
         rows.get(1));
     assertTrue(markdown.contains("## Failed cells") && markdown.contains("| no memory |"));
     assertTrue(Files.readString(target.resolve("report.html")).contains("1 (single)"));

@@ -164,6 +164,27 @@ class SummaryTest {
         summary.rows().stream().map(SummaryRow::variant).toList());
   }
 
+  /** Two draws of each of two seeds, by hand; t of one degree of freedom is 12.706. */
+  @Test
+  void differencesArePairedAndDrawsAreApart() throws Exception {
+    final SummaryRow row =
+        summary(
+                Samples.ok("dense", 1, 0.80),
+                Samples.ok("dense", 2, 0.90),
+                Samples.ok(new CellId("tiny", "mini", "words", "x", 1, 1, "dev"), 0.70, 1000),
+                Samples.ok(new CellId("tiny", "mini", "words", "x", 1, 2, "dev"), 0.74, 1000),
+                Samples.ok(new CellId("tiny", "mini", "words", "x", 2, 1, "dev"), 0.86, 1000),
+                Samples.ok(new CellId("tiny", "mini", "words", "x", 2, 2, "dev"), 0.86, 1000))
+            .rows()
+            .get(1);
+    // -0.08 for the first seed, -0.04 for the second
+    assertEquals(-0.06, row.difference().getAsDouble(), 1e-12);
+    assertEquals(
+        12.7062 * 0.02 * Math.sqrt(2) / Math.sqrt(2), row.differenceInterval().getAsDouble(), 1e-4);
+    // variances 0.0008 and 0
+    assertEquals(0.02, row.stdOfDraws().getAsDouble(), 1e-12);
+  }
+
   @Test
   void csvHasTheDocumentedColumnsAndEmptyCellsForTheUnknown() throws Exception {
     final String csv =
@@ -176,12 +197,12 @@ class SummaryTest {
     assertEquals(
         "experiment,model,task,variant,metric,n,mean,std,recovery,bytes,ratio_fp32,ratio_fp16,"
             + "bits_per_weight,bits_per_weight_encoder,seconds,latency_ms_p50,std_recovery,"
-            + "sparsity,bits,failed,min,max\n"
+            + "sparsity,bits,failed,min,max,difference,difference_ci95,std_draws\n"
             + "tiny,mini,words,dense,accuracy,1,0.8000,,1.0000,1000,4.000,2.000,8.000,4.000,,,,"
-            + "0.2500,,0,0.8000,0.8000\n"
+            + "0.2500,,0,0.8000,0.8000,,,\n"
             + "tiny,mini,words,third,accuracy,1,0.2667,,0.3333,1000,4.000,2.000,8.000,4.000,,,,"
-            + "0.2500,,0,0.2667,0.2667\n"
-            + "tiny,mini,words,none,,0,,,,,,,,,,,,,,1,,\n",
+            + "0.2500,,0,0.2667,0.2667,-0.5333,,\n"
+            + "tiny,mini,words,none,,0,,,,,,,,,,,,,,1,,,,,\n",
         csv);
   }
 

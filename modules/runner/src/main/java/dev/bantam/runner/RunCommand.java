@@ -8,10 +8,13 @@ import dev.bantam.runner.run.Plan;
 import dev.bantam.runner.run.Prepared;
 import dev.bantam.runner.run.RunOptions;
 import dev.bantam.runner.run.Runs;
+import dev.bantam.runner.run.Selection;
 import dev.bantam.runner.run.Sources;
 import dev.bantam.runner.run.StepCatalogue;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -56,6 +59,16 @@ final class RunCommand implements Callable<Integer> {
       description = "Evaluate on the first N examples only; such a run cannot be published.")
   private Integer limit;
 
+  @Option(
+      names = "--only",
+      paramLabel = "CONDITIONS",
+      description = {
+        "A part of the cells, such as 'task=wordnet-supersense,seed=1', and what they need; keys are"
+            + " model, task, variant, seed and draw, values may have '*'. Of several --only each"
+            + " adds its cells. 'report' joins parts."
+      })
+  private List<String> only = List.of();
+
   @Mixin private Common common;
 
   @Override
@@ -71,8 +84,11 @@ final class RunCommand implements Callable<Integer> {
             common.offline(),
             force,
             common.progress());
+    final Optional<Selection> selection =
+        only.isEmpty() ? Optional.empty() : Optional.of(new Selection(only));
     final long start = System.nanoTime();
-    final Prepared prepared = prepare(experiment, options);
+    final Prepared whole = prepare(experiment, options);
+    final Prepared prepared = selection.map(whole::only).orElse(whole);
     final double preparing = (System.nanoTime() - start) / 1e9;
     final Path folder =
         output != null
@@ -83,7 +99,7 @@ final class RunCommand implements Callable<Integer> {
       Plan.print(prepared, options, folder, System.out);
       return 0;
     }
-    return Runs.run(prepared, options, folder, command(), preparing, System.out).code();
+    return Runs.run(whole, prepared, options, folder, command(), preparing, System.out).code();
   }
 
   /** What a reader of the report types to get the same. */
@@ -95,7 +111,8 @@ final class RunCommand implements Callable<Integer> {
     return "./bantam run "
         + shown.toString().replace('\\', '/')
         + (smoke ? " --smoke" : "")
-        + (limit == null ? "" : " --limit " + limit);
+        + (limit == null ? "" : " --limit " + limit)
+        + String.join("", only.stream().map(o -> " --only '" + o + "'").toList());
   }
 
   /** Reads an experiment and opens and checks everything it names. */

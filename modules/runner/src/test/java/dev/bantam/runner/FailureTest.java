@@ -49,7 +49,13 @@ class FailureTest {
     assertTrue(Tiny.read(run.resolve("summary.csv")).contains("magnitude-0.5"));
     assertEquals(List.of(), Folders.leftovers(run));
 
-    tiny.edit("recovery: 0.95", "recovery: 0.1");
+    tiny.edit("recovery: 0.95", "at-least: 0.9, loss-at-most: 0.01");
+    run()
+        .code(5)
+        .says("'magnitude-0.5' on signs with tiny-bert has 0.", "at least 0.9000 is asked")
+        .says("'magnitude-0.5' on signs with tiny-bert is at -0.", "at least -0.0100 is asked");
+
+    tiny.edit("at-least: 0.9, loss-at-most: 0.01", "recovery: 0.1, at-least: 0.1, loss-at-most: 1");
     run().code(0).prints("(3 reused)");
   }
 

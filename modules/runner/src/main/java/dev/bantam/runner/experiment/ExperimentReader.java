@@ -58,8 +58,11 @@ public final class ExperimentReader<S> {
           "an experiment file must be a mapping, but is " + root.describe(),
           "Begin it with the line '" + VERSION_LINE + "'.");
     }
-    final YamlSettings top = new YamlSettings(mapping, "", problems);
-    version(top, problems);
+    version(new YamlSettings(mapping, "", problems), problems);
+    final Path folder = Path.of(fileName).toAbsolutePath().getParent();
+    final YamlSettings top =
+        new YamlSettings(new Includes(folder, problems).resolve(mapping), "", problems);
+    top.required("version", VERSION_LINE);
     final ExperimentFile<S> file = experiment(top, problems);
     problems.throwIfAny();
     return file;
@@ -106,8 +109,7 @@ public final class ExperimentReader<S> {
         top.required("variants", "variants: [{name: dense}]").map(reader::read).orElse(List.of());
     final EvaluateSettings evaluate = EvaluateSettings.read(top.mappingOrEmpty("evaluate"));
     final List<ExportFormat> exports = exports(top, problems);
-    final Optional<Gate> gate =
-        top.mapping("gate").map(g -> new Gate(g.number("recovery", 0, 2, null)));
+    final Optional<Gate> gate = top.mapping("gate").map(Gate::read);
     derivedSeeds(top, seeds, draws);
     top.finish();
     final Experiment<S> experiment =

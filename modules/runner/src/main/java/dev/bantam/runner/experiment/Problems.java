@@ -16,11 +16,9 @@ import java.util.stream.Collectors;
  * <p>Not thread-safe.
  */
 public final class Problems {
-  private static final Comparator<Problem> BY_POSITION =
-      Comparator.comparingInt(Problem::line).thenComparingInt(Problem::column);
-
   private final String file;
-  private final Set<Problem> found = new LinkedHashSet<>();
+  private final boolean included;
+  private final Set<Problem> found;
 
   private int reports;
 
@@ -28,22 +26,44 @@ public final class Problems {
    * @param file the file's name as the user gave it, printed in front of every problem
    */
   public Problems(String file) {
+    this(file, false, new LinkedHashSet<>());
+  }
+
+  private Problems(String file, boolean included, Set<Problem> found) {
     this.file = Objects.requireNonNull(file, "file");
+    this.included = included;
+    this.found = found;
+  }
+
+  /** For a file that this one includes: what is wrong there is listed here, after all of this. */
+  Problems included(String name) {
+    return new Problems(name, true, found);
+  }
+
+  /** A place in this file. */
+  Position at(int line, int column) {
+    return new Position(included ? file : "", line, column);
   }
 
   /** Adds a problem; an empty {@code suggestion} means there is nothing to advise. */
   public void add(int line, int column, String message, String suggestion) {
-    reports++;
-    found.add(new Problem(file, line, column, message, suggestion));
+    add(at(line, column), message, suggestion);
   }
 
   void add(Position at, String message, String suggestion) {
-    add(at.line(), at.column(), message, suggestion);
+    reports++;
+    final String where = at.file().isEmpty() ? file : at.file();
+    found.add(new Problem(where, at.line(), at.column(), message, suggestion));
   }
 
   /** The problems so far in the order of the file; those of one place as they were added. */
   public List<Problem> list() {
-    return found.stream().sorted(BY_POSITION).toList();
+    return found.stream()
+        .sorted(
+            Comparator.comparing((Problem p) -> p.file().equals(file) ? "" : p.file())
+                .thenComparingInt(Problem::line)
+                .thenComparingInt(Problem::column))
+        .toList();
   }
 
   /** How often something was reported, repetitions included. */

@@ -45,13 +45,17 @@ public final class ResolvedExperiment {
         new Entry(
             "export",
             Sequence.ofTexts(e.exports().stream().map(ResolvedExperiment::word).toList())));
-    e.gate()
-        .ifPresent(
-            g ->
-                entries.add(
-                    new Entry("gate", Mapping.of(new Entry("recovery", Number.of(g.recovery()))))));
+    e.gate().ifPresent(g -> entries.add(new Entry("gate", gate(g))));
     entries.add(new Entry(DERIVED_SEEDS, Seeds.resolved(e.seeds(), e.draws())));
     return YamlWriter.write(new Mapping(entries)).getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static Mapping gate(Gate gate) {
+    final List<Entry> entries = new ArrayList<>();
+    gate.recovery().ifPresent(v -> entries.add(new Entry("recovery", Number.of(v))));
+    gate.atLeast().ifPresent(v -> entries.add(new Entry("at-least", Number.of(v))));
+    gate.lossAtMost().ifPresent(v -> entries.add(new Entry("loss-at-most", Number.of(v))));
+    return new Mapping(entries);
   }
 
   /** Fine-tuning settings alone, as YAML in the same normal form. */

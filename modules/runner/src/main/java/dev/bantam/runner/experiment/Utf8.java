@@ -48,7 +48,7 @@ final class Utf8 {
     final int first = Byte.toUnsignedInt(bytes[offset]);
     final boolean wide = offset == 0 && (first == 0xFE || first == 0xFF);
     return problems.fatal(
-        endOf(before),
+        endOf(before, problems),
         String.format(
             Locale.ROOT, "the file is not UTF-8: byte 0x%02X at offset %d", first, offset),
         wide
@@ -62,7 +62,7 @@ final class Utf8 {
       final int c = text.codePointAt(i);
       if (!StreamReader.isPrintable(c)) {
         throw problems.fatal(
-            endOf(text.substring(0, i)),
+            endOf(text.substring(0, i), problems),
             String.format(Locale.ROOT, "the character U+%04X is not allowed in a YAML file", c),
             "Delete it, or write it as an escape inside double quotes.");
       }
@@ -70,9 +70,9 @@ final class Utf8 {
     }
   }
 
-  private static Position endOf(String text) {
+  private static Position endOf(String text, Problems problems) {
     final int newline = text.lastIndexOf('\n');
     final int line = 1 + (int) text.chars().filter(c -> c == '\n').count();
-    return new Position(line, 1 + text.codePointCount(newline + 1, text.length()));
+    return problems.at(line, 1 + text.codePointCount(newline + 1, text.length()));
   }
 }

@@ -67,7 +67,7 @@ final class YamlComposer {
   static Yaml compose(byte[] bytes, Problems problems) {
     if (bytes.length > MAX_BYTES) {
       throw problems.fatal(
-          Position.START,
+          problems.at(1, 1),
           "the file has " + bytes.length + " bytes, but at most " + MAX_BYTES + " are read",
           "Is this the right file? Split it into several experiments if it is.");
     }
@@ -76,10 +76,13 @@ final class YamlComposer {
       return new YamlComposer(text, problems).document();
     } catch (MarkedYamlEngineException e) {
       final Position at =
-          e.getProblemMark().or(e::getContextMark).map(YamlComposer::at).orElse(Position.START);
+          e.getProblemMark()
+              .or(e::getContextMark)
+              .map(m -> at(m, problems))
+              .orElse(problems.at(1, 1));
       throw problems.fatal(at, "not valid YAML: " + e.getProblem() + during(e), advice(e));
     } catch (YamlEngineException e) {
-      throw problems.fatal(Position.START, "not valid YAML: " + e.getMessage(), "");
+      throw problems.fatal(problems.at(1, 1), "not valid YAML: " + e.getMessage(), "");
     }
   }
 
@@ -97,7 +100,7 @@ final class YamlComposer {
     next(); // start of the stream
     if (next().getEventId() == Event.ID.StreamEnd) {
       throw problems.fatal(
-          Position.START, "the file is empty", "Begin it with the line 'version: 1'.");
+          problems.at(1, 1), "the file is empty", "Begin it with the line 'version: 1'.");
     }
     final Yaml root = value(next(), 0);
     next(); // end of the document
@@ -236,11 +239,11 @@ final class YamlComposer {
         "Delete it: experiment files hold plain texts, numbers, lists and mappings.");
   }
 
-  private static Position at(Event event) {
-    return event.getStartMark().map(YamlComposer::at).orElse(Position.START);
+  private Position at(Event event) {
+    return event.getStartMark().map(m -> at(m, problems)).orElse(problems.at(1, 1));
   }
 
-  private static Position at(Mark mark) {
-    return new Position(mark.getLine() + 1, mark.getColumn() + 1);
+  private static Position at(Mark mark, Problems problems) {
+    return problems.at(mark.getLine() + 1, mark.getColumn() + 1);
   }
 }

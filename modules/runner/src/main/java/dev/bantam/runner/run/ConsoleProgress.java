@@ -143,8 +143,14 @@ public final class ConsoleProgress implements Progress {
       final String name = bytes(unit) ? "MB" : unit;
       final String soFar =
           String.format(
-              Locale.ROOT, "%s: %.0f %s, %.1f %s/s", task, done / scale, name, rate / scale, name);
-      return total <= 0
+              Locale.ROOT,
+              rate / scale < 1 ? "%s: %.0f %s, %.2g %s/s" : "%s: %.0f %s, %.1f %s/s",
+              task,
+              done / scale,
+              name,
+              rate / scale,
+              name);
+      return total <= 0 || total < done // unknown, or too low a guess
           ? soFar
           : String.format(
               Locale.ROOT,

@@ -3,7 +3,6 @@ package dev.bantam.runner.run;
 import dev.bantam.compression.Step;
 import dev.bantam.compression.Step.Forecast;
 import dev.bantam.runner.experiment.Variant;
-import dev.bantam.tensor.Workers;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -14,11 +13,6 @@ import java.util.TreeMap;
 
 /** What a run would do, as text. */
 public final class Plan {
-  /**
-   * Share of the speed of large matrix products that training and evaluation are taken to reach.
-   */
-  private static final double EFFICIENCY = 0.55;
-
   private Plan() {}
 
   /**
@@ -46,20 +40,10 @@ public final class Plan {
         prepared.cells().size(),
         prediction.memoryBytes() / 1e9,
         prediction.diskBytes() / 1e9,
-        time(prediction, options.threads()),
+        Prediction.minutes(prediction.seconds(options.threads())),
         options.threads());
     prediction.check(
         Machine.usableMemoryBytes(), Runtime.getRuntime().maxMemory(), Machine.roomBytes(folder));
-  }
-
-  private static String time(Prediction prediction, int threads) {
-    try (Workers workers = new Workers(threads)) {
-      final double rate = ProductSpeed.layers(workers) * 1e9 * EFFICIENCY;
-      final double minutes = prediction.operations() / rate / 60;
-      return minutes < 2
-          ? String.format(Locale.ROOT, "%.0f s", 60 * minutes)
-          : String.format(Locale.ROOT, "%.0f min", minutes);
-    }
   }
 
   private static void variant(Cell cell, PrintStream out) {

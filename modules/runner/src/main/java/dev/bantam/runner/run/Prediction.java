@@ -13,6 +13,7 @@ import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.runner.experiment.ParsedStep;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
+import dev.bantam.tensor.Workers;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -52,6 +53,33 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
 
   /** Mean tokens of a word or piece of punctuation in English text, for texts not yet tokenized. */
   private static final double TOKENS_PER_WORD = 1.3;
+
+  /**
+   * Share of the speed of large matrix products that training and evaluation are taken to reach.
+   */
+  private static final double EFFICIENCY = 0.55;
+
+  /** Work of less is over before a prediction would be worth its half second. */
+  private static final double SMALL = 2e12;
+
+  /** Whether the work is worth predicting its time before it begins. */
+  boolean isLong() {
+    return operations > SMALL;
+  }
+
+  /** Time of the work, from the speed that this machine has right now; takes half a second. */
+  double seconds(int threads) {
+    try (Workers workers = new Workers(threads)) {
+      return operations / (ProductSpeed.layers(workers) * 1e9 * EFFICIENCY);
+    }
+  }
+
+  /** A time in words. */
+  static String minutes(double seconds) {
+    return seconds < 120
+        ? String.format(Locale.ROOT, "%.0f s", seconds)
+        : String.format(Locale.ROOT, "%.0f min", seconds / 60);
+  }
 
   static Prediction of(Prepared prepared) {
     long memory = 0;

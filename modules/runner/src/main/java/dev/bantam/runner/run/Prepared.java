@@ -16,8 +16,11 @@ import dev.bantam.runner.experiment.ParsedStep;
 import dev.bantam.runner.experiment.TaskSpec;
 import dev.bantam.runner.experiment.Variant;
 import dev.bantam.tensor.BantamException;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.Deque;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -93,6 +96,23 @@ public record Prepared(
       needs.add(start(cell));
     }
     return needs;
+  }
+
+  /** The experiment with a part of its cells, and those that they cannot do without. */
+  public Prepared only(Selection selection) {
+    final Set<Cell> kept = new HashSet<>();
+    final Deque<Cell> open = new ArrayDeque<>(selection.of(cells));
+    while (!open.isEmpty()) {
+      final Cell cell = open.pop();
+      if (kept.add(cell)) {
+        open.addAll(needs(cell));
+      }
+    }
+    return new Prepared(
+        experiment,
+        subjects.stream().filter(s -> kept.stream().anyMatch(c -> c.subject() == s)).toList(),
+        bases,
+        cells.stream().filter(kept::contains).toList());
   }
 
   /** The model that the differences of a cell are taken to. */

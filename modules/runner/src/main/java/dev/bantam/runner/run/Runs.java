@@ -9,6 +9,7 @@ import dev.bantam.report.RunFolder;
 import dev.bantam.report.SummaryRow;
 import dev.bantam.runner.experiment.ExportFormat;
 import dev.bantam.runner.experiment.Gate;
+import dev.bantam.runner.experiment.Variant;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
@@ -26,6 +27,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 
 /** A whole run: cells, exports, report, and what is printed at the end. */
@@ -35,8 +38,10 @@ public final class Runs {
   private Runs() {}
 
   /**
-   * Runs an experiment to its end.
+   * Runs an experiment, or a part of it, to its end.
    *
+   * @param whole the experiment
+   * @param prepared what is computed of it
    * @param folder where the run goes, checked to be usable
    * @param command what a reader types to get the same
    * @param preparing seconds that opening models and data took, downloads included
@@ -44,6 +49,7 @@ public final class Runs {
    * @return how the process should end
    */
   public static ExitCode run(
+      Prepared whole,
       Prepared prepared,
       RunOptions options,
       Path folder,
@@ -70,7 +76,7 @@ public final class Runs {
               prediction.memoryBytes() / 1e9,
               prediction.diskBytes() / 1e9,
               preparing));
-      return locked(prepared, options, folder, command, prediction, out);
+      return locked(whole, prepared, options, folder, command, prediction, out);
     } catch (BantamException e) {
       throw e.exitCode() == ExitCode.INTERRUPTED ? stopped(prepared, folder) : e;
     } finally {
@@ -88,20 +94,37 @@ public final class Runs {
   }
 
   private static ExitCode locked(
+      Prepared whole,
       Prepared prepared,
       RunOptions options,
       Path folder,
       String command,
       Prediction prediction,
       PrintStream out) {
+    final OptionalDouble predictedSeconds =
+        prediction.isLong()
+            ? OptionalDouble.of(prediction.seconds(options.threads()))
+            : OptionalDouble.empty();
+    predictedSeconds.ifPresent(
+        seconds ->
+            options
+                .progress()
+                .message(
+                    "Time about "
+                        + Prediction.minutes(seconds)
+                        + " on "
+                        + options.threads()
+                        + " threads, less what is there already."));
     final long start = System.nanoTime();
     final ExperimentRun run = new ExperimentRun(prepared, options, folder);
-    run.requireSameSettings(); // before anything of the earlier run is replaced
-    final ObjectNode manifest = Manifest.of(prepared, options, command);
+    // before anything of the earlier run is replaced, and for all that the report will show
+    new ExperimentRun(whole, options, folder).requireSameSettings();
+    final ObjectNode manifest = Manifest.of(whole, options, command);
     Manifest.write(folder, manifest);
     final ExperimentRun.Outcome outcome = run.cells();
     manifest.put("finished", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     manifest.put("predicted_memory_bytes", prediction.memoryBytes());
+    predictedSeconds.ifPresent(s -> manifest.put("predicted_seconds", Math.round(s)));
     final OptionalLong peak = Machine.peakMemoryBytes();
     peak.ifPresent(bytes -> manifest.put("peak_memory_bytes", bytes));
     Manifest.write(folder, manifest);
@@ -112,12 +135,13 @@ public final class Runs {
             new ReportContext(prepared.experiment().name(), command, Version.TEXT));
     SummaryTable.print(report.rows(), out);
     report.notes().forEach(options.progress()::message);
+    final double seconds = (System.nanoTime() - start) / 1e9;
     out.printf(
         Locale.ROOT,
-        "%d cells (%d reused) in %.0f s.%s%nReport: %s%n",
+        "%d cells (%d reused) in %.0f s.%s%s%nReport: %s%n",
         outcome.cells(),
         outcome.reused(),
-        (System.nanoTime() - start) / 1e9,
+        seconds,
         peak.isEmpty()
             ? ""
             : String.format(
@@ -125,6 +149,9 @@ public final class Runs {
                 " Memory: predicted %.1f GB, peak %.1f GB.",
                 prediction.memoryBytes() / 1e9,
                 peak.getAsLong() / 1e9),
+        predictedSeconds.isEmpty() || outcome.reused() > 0
+            ? ""
+            : " Time: predicted " + Prediction.minutes(predictedSeconds.getAsDouble()) + ".",
         folder.resolve("report.html"));
     export(prepared, run, options); // after the report, which does not need it
     return verdict(prepared, report, outcome);
@@ -169,25 +196,47 @@ public final class Runs {
     return ExitCode.OK;
   }
 
-  /** Variants whose mean recovery over replicates is below the gate, or not known. */
+  /** What variants do not reach, or what is not known of them. */
   private static List<String> missed(Report.Written report, Gate gate) {
     final List<String> missed = new ArrayList<>();
     for (SummaryRow row : report.rows()) {
-      if (!(row.recovery().orElse(Double.NaN) >= gate.recovery())) { // NaN does not pass
-        missed.add(
-            String.format(
-                Locale.ROOT,
-                "'%s' on %s with %s keeps %s of the dense value, and %.4f is asked",
-                row.variant(),
-                row.task(),
-                row.model(),
-                row.recovery().isPresent()
-                    ? String.format(Locale.ROOT, "%.4f", row.recovery().getAsDouble())
-                    : "an unknown share",
-                gate.recovery()));
-      }
+      final double dense =
+          report.rows().stream()
+              .filter(r -> r.variant().equals(Variant.DENSE))
+              .filter(r -> r.task().equals(row.task()) && r.model().equals(row.model()))
+              .mapToDouble(r -> r.mean().orElse(Double.NaN))
+              .findFirst()
+              .orElse(Double.NaN);
+      final double mean = row.mean().orElse(Double.NaN);
+      final double recovery = row.recovery().orElse(Double.NaN);
+      below(
+              row,
+              recovery,
+              gate.recovery(),
+              "keeps %s of the dense value, and at least %.4f is asked")
+          .ifPresent(missed::add);
+      below(row, mean, gate.atLeast(), "has %s, and at least %.4f is asked").ifPresent(missed::add);
+      final OptionalDouble most = gate.lossAtMost();
+      below(
+              row,
+              mean - dense,
+              most.isPresent() ? OptionalDouble.of(-most.getAsDouble()) : most,
+              "is at %s from the dense model, and at least %.4f is asked")
+          .ifPresent(missed::add);
     }
     return missed;
+  }
+
+  private static Optional<String> below(
+      SummaryRow row, double value, OptionalDouble least, String what) {
+    if (least.isEmpty() || value >= least.getAsDouble()) { // what is not known does not pass
+      return Optional.empty();
+    }
+    final String shown =
+        Double.isNaN(value) ? "an unknown value" : String.format(Locale.ROOT, "%.4f", value);
+    return Optional.of(
+        String.format(Locale.ROOT, "'%s' on %s with %s ", row.variant(), row.task(), row.model())
+            + String.format(Locale.ROOT, what, shown, least.getAsDouble()));
   }
 
   private static void append(Path log, String text) {

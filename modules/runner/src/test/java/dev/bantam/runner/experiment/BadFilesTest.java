@@ -140,7 +140,8 @@ class BadFilesTest {
         more("evaluate: {latency: {batsh: 1}}", "6:22|'batsh' in evaluate.latency|'batch'?"),
         more("export: [onnx, onxx-int8]", "6:16|export is 'onxx-int8'|'onnx-int8'?|safetensors"),
         more("export: [onnx, onnx]", "6:16|export lists 'onnx' twice|Delete"),
-        more("gate: {}", "6:7|gate.recovery is missing|recovery: 0.5"),
+        more("gate: {}", "6:7|gate.recovery: is missing|at-least|recovery: 0.95"),
+        more("gate: {at-least: 2}", "6:18|gate.at-least is 2|between -1.0 and 1.0"),
         more("gate: {recovery: 95}", "6:18|gate.recovery is 95|between 0.0 and 2.0"),
         more("gate: 0.95", "6:7|gate must be a mapping|the number 0.95"),
         more("derived-seeds: []", "6:16|derived-seeds do not follow|Delete"));

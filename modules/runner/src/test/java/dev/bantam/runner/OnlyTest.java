@@ -1,0 +1,90 @@
+package dev.bantam.runner;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Parts of an experiment, run in different folders or one after the other in the same. */
+class OnlyTest {
+  @TempDir private static Path temporary;
+
+  private static Path experiment;
+  private static Path whole;
+
+  @BeforeAll
+  static void runAtOnce() {
+    experiment = Tiny.in(temporary).experiment();
+    whole = temporary.resolve("whole");
+    Outcome.of("run", experiment, "-o", whole).code(0);
+  }
+
+  private static Outcome part(Path folder, String only) {
+    return Outcome.of("run", experiment, "-o", folder, "--only", only);
+  }
+
+  @Test
+  void joinedPartsAreTheWhole() {
+    final Path first = temporary.resolve("first");
+    final Path second = temporary.resolve("second");
+    part(first, "seed=1").code(0).prints("3 cells");
+    part(second, "seed=2").code(0).prints("3 cells");
+    final Path joined = temporary.resolve("joined");
+    Outcome.of("report", first, second, "-o", joined).code(0);
+    for (String table : List.of("results.csv", "charts/score-by-size.svg")) {
+      assertEquals(Tiny.read(whole.resolve(table)), Tiny.read(joined.resolve(table)), table);
+    }
+  }
+
+  @Test
+  void partsInOneFolderAddUp() {
+    final Path folder = temporary.resolve("one");
+    part(folder, "seed=1,variant=dense").code(0).prints("1 cells");
+    part(folder, "variant=rtn-*").code(0).prints("4 cells (1 reused)");
+    assertTrue(Tiny.read(folder.resolve("summary.csv")).contains("rtn-int4"));
+    Outcome.of("run", experiment, "-o", folder).code(0).prints("6 cells (4 reused)");
+    assertEquals(
+        List.of(), Folders.differences(Folders.stable(whole), Folders.stable(folder)), "differ");
+  }
+
+  @Test
+  void aVariantBringsWhatItStartsFrom() {
+    final Path folder = temporary.resolve("needs");
+    part(folder, "variant=rtn-int4,seed=2").code(0).prints("2 cells");
+    assertTrue(Files.isDirectory(folder.resolve("cells/" + Tiny.CELL + "dense.s2")));
+    assertFalse(Files.exists(folder.resolve("cells/" + Tiny.CELL + "dense.s1")));
+  }
+
+  @Test
+  void severalAddTheirCells() {
+    Outcome.of(
+            "run",
+            experiment,
+            "-o",
+            temporary.resolve("several"),
+            "--only",
+            "seed=1,variant=dense",
+            "--only",
+            "seed=2,variant=dense")
+        .code(0)
+        .prints("2 cells");
+  }
+
+  @Test
+  void whatSelectsNothingIsRefused() {
+    part(temporary.resolve("none"), "seed=3")
+        .code(2)
+        .says("--only seed=3 selects no cell", "seed: 1, 2");
+    part(temporary.resolve("none"), "sede=1").code(2).says("does not know 'sede'", "'seed'?");
+    part(temporary.resolve("none"), "seed").code(2).says("'seed' is no condition");
+    part(temporary.resolve("none"), "seed=1,seed=2").code(2).says("names 'seed' twice");
+    part(temporary.resolve("none"), "variant=re:(").code(2).says("re:(");
+    assertFalse(Files.exists(temporary.resolve("none")));
+  }
+}
