@@ -107,7 +107,8 @@ public record TensorSelector(List<String> targets, List<String> skip) {
 
   /** Patterns that match nothing, selected tensors that are no matrices, an empty selection. */
   public List<StepProblem> check(Map<String, long[]> shapes) {
-    final List<StepProblem> problems = new ArrayList<>(unmatched("targets", targets(shapes), shapes));
+    final List<StepProblem> problems =
+        new ArrayList<>(unmatched("targets", targets(shapes), shapes));
     problems.addAll(unmatched("skip", skip, shapes));
     final List<String> selected = select(shapes);
     for (String name : selected) {

@@ -47,7 +47,11 @@ class FeatureFileTest {
   @Test
   void numbersStandInTheOrderOfTheColumns() {
     final Task task =
-        read("y,b2,id,b1\n0,1.5,r,-2e-1\n2, 4 ,s,.5\n", "id,b1,y,b2\nt,7,1,8\n", List.of("b*"), List.of());
+        read(
+            "y,b2,id,b1\n0,1.5,r,-2e-1\n2, 4 ,s,.5\n",
+            "id,b1,y,b2\nt,7,1,8\n",
+            List.of("b*"),
+            List.of());
     assertEquals(2, task.features());
     assertEquals(List.of("0", "1", "2"), task.labels());
     assertEquals(
@@ -72,8 +76,7 @@ class FeatureFileTest {
 
   private String refused(String train, List<String> features, List<String> classes) {
     final BantamException refused =
-        assertThrows(
-            BantamException.class, () -> read(train, "a,y\n1,0\n", features, classes));
+        assertThrows(BantamException.class, () -> read(train, "a,y\n1,0\n", features, classes));
     assertEquals(ExitCode.BAD_INPUT, refused.exitCode());
     return refused.getMessage();
   }
@@ -87,7 +90,8 @@ class FeatureFileTest {
     }
     assertTrue(!message.contains("line 2:"), message);
     assertTrue(refused("a,y\n1,cat\n", List.of("a"), List.of()).contains("'cat' in column 'y'"));
-    assertTrue(refused("a,y\n1,-1\n", List.of("a"), List.of()).contains("is no number of an output"));
+    assertTrue(
+        refused("a,y\n1,-1\n", List.of("a"), List.of()).contains("is no number of an output"));
     assertTrue(
         refused("a,y\n1,cat\n", List.of("a"), List.of("cow", "dog")).contains("none of 'classes'"));
     assertTrue(refused("a,y\n1,0\n", List.of("a", "q*"), List.of()).contains("no column 'q*'"));
@@ -103,13 +107,11 @@ class FeatureFileTest {
           assertThrows(
                   BantamException.class,
                   () ->
-                      new FeatureFile(
-                          "r", file, file, List.of("a"), "y", classes, Metric.ACCURACY))
+                      new FeatureFile("r", file, file, List.of("a"), "y", classes, Metric.ACCURACY))
               .exitCode());
     }
     assertThrows(
         BantamException.class,
-        () ->
-            new FeatureFile("r", file, file, List.of("a"), "y", List.of(), Metric.PEARSON));
+        () -> new FeatureFile("r", file, file, List.of("a"), "y", List.of(), Metric.PEARSON));
   }
 }

@@ -58,7 +58,7 @@ public final class Dl4jModel implements Model<Batch>, AutoCloseable {
     if (tensor.rank() == 4) {
       return tensor.reshape('c', tensor.size(0), tensor.length() / tensor.size(0));
     }
-    if (tensor.rank() == 2 && tensor.size(0) > 1 | tensor.ordering() == 'f') {
+    if (tensor.rank() == 2 && (tensor.size(0) > 1 || tensor.ordering() == 'f')) {
       return tensor.transpose();
     }
     return tensor.reshape(new long[] {tensor.length()});
@@ -169,8 +169,7 @@ public final class Dl4jModel implements Model<Batch>, AutoCloseable {
         (weight, parameter) -> {
           final INDArray rows = rows(parameter, activations.get(parameter.layer()));
           final Floats values = Floats.of(rows);
-          sink.accept(
-              weight, values, Math.toIntExact(rows.size(0)), Math.toIntExact(rows.size(1)));
+          sink.accept(weight, values, Math.toIntExact(rows.size(0)), Math.toIntExact(rows.size(1)));
           values.close();
         });
     Floats.of(in).close();

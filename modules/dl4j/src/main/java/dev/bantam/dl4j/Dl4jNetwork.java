@@ -149,7 +149,9 @@ public final class Dl4jNetwork {
     return new NumberRows(configuration.input().size(), configuration.input().series());
   }
 
-  /** Names of what the zip holds beside the network and is saved as it was, such as a normalizer. */
+  /**
+   * Names of what the zip holds beside the network and is saved as it was, such as a normalizer.
+   */
   public List<String> copied() {
     return copied.keySet().stream().filter(n -> !n.equals(NetworkZip.UPDATER)).toList();
   }
@@ -170,8 +172,7 @@ public final class Dl4jNetwork {
    */
   public void save(Path file, Map<String, INDArray> weights, UpdaterState updater) {
     final Map<String, byte[]> content = new LinkedHashMap<>();
-    content.put(
-        NetworkZip.CONFIGURATION, configuration.json().getBytes(StandardCharsets.UTF_8));
+    content.put(NetworkZip.CONFIGURATION, configuration.json().getBytes(StandardCharsets.UTF_8));
     try (Dl4jModel model = model()) {
       model.load(weights);
       content.put(NetworkZip.COEFFICIENTS, Coefficients.write(model.row()));

@@ -98,7 +98,9 @@ final class Layers {
   private static Optional<String> output(Layer layer) {
     if (layer.getClass() != OutputLayer.class) {
       return Optional.of(
-          "is a " + layer.getClass().getSimpleName() + ", and the last layer must be an OutputLayer");
+          "is a "
+              + layer.getClass().getSimpleName()
+              + ", and the last layer must be an OutputLayer");
     }
     final OutputLayer output = (OutputLayer) layer;
     if (!(output.getActivationFn() instanceof ActivationSoftmax)

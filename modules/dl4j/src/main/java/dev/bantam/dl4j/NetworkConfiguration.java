@@ -271,7 +271,9 @@ final class NetworkConfiguration {
               if (vertex instanceof LayerVertex v && v.getLayerConf() != null) {
                 layers.add(
                     new Vertex(
-                        name, v.getLayerConf().getLayer(), conf.getNetworkOutputs().contains(name)));
+                        name,
+                        v.getLayerConf().getLayer(),
+                        conf.getNetworkOutputs().contains(name)));
               }
             });
     return layers;
@@ -349,9 +351,9 @@ final class NetworkConfiguration {
     conf.getVertexInputs()
         .forEach(
             (vertex, inputs) -> {
-              if (inputs.contains(name) && conf.getVertices().get(vertex) instanceof LayerVertex v) {
-                found.put(
-                    vertex, input(vertex, v.getLayerConf().getLayer(), v.getPreProcessor()));
+              if (inputs.contains(name)
+                  && conf.getVertices().get(vertex) instanceof LayerVertex v) {
+                found.put(vertex, input(vertex, v.getLayerConf().getLayer(), v.getPreProcessor()));
               }
             });
     final Optional<InputRow> row = found.values().stream().findFirst();

@@ -33,7 +33,9 @@ final class NetworkZip implements AutoCloseable {
   /** Of an entry that is copied and not looked into, such as a normalizer. */
   private static final int MOST_COPIED = 64 << 20;
 
-  /** Time of all entries, so that equal networks give equal files: 1980-01-01, the first of zips. */
+  /**
+   * Time of all entries, so that equal networks give equal files: 1980-01-01, the first of zips.
+   */
   private static final java.time.LocalDateTime TIME =
       java.time.LocalDateTime.of(1980, 1, 1, 0, 0, 0);
 

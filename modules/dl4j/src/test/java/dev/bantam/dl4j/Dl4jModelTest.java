@@ -299,8 +299,7 @@ class Dl4jModelTest {
     try (Dl4jModel model = saved(network).model()) {
       for (int layer : new int[] {0, 2}) {
         final INDArray expected = activations.get(layer + 1); // no activation function
-        final float[] bias =
-            Floats.toArray(model.parameters().get("network." + layer + ".b"));
+        final float[] bias = Floats.toArray(model.parameters().get("network." + layer + ".b"));
         final INDArray w = model.parameters().get("network." + layer + ".W");
         model.linearInputs(
             Networks.batch(own.rows()),
@@ -340,9 +339,7 @@ class Dl4jModelTest {
       final INDArray gates =
           x.get("network.0.W")
               .mmul(model.parameters().get("network.0.W").transpose())
-              .add(
-                  x.get("network.0.RW")
-                      .mmul(model.parameters().get("network.0.RW").transpose()));
+              .add(x.get("network.0.RW").mmul(model.parameters().get("network.0.RW").transpose()));
       final float[] b = Floats.toArray(model.parameters().get("network.0.b"));
       for (int r = 0; r < ROWS; r++) {
         final double[] cell = new double[4];
@@ -378,7 +375,8 @@ class Dl4jModelTest {
             for (int r = 0; r < ROWS; r++) {
               for (int i = 0; i < 4; i++) {
                 final double left = theirs.get("left_1").getDouble(r, i);
-                assertEquals(left + theirs.get("right").getDouble(r, i), x.array().getDouble(r, i), 1e-6);
+                assertEquals(
+                    left + theirs.get("right").getDouble(r, i), x.array().getDouble(r, i), 1e-6);
                 assertEquals(left, x.array().getDouble(r, 4 + i), 1e-6);
               }
             }
@@ -396,18 +394,13 @@ class Dl4jModelTest {
                 .layer(new DenseLayer.Builder().nIn(5).nOut(4).build())
                 .layer(new BatchNormalization.Builder().nIn(4).nOut(4).build())
                 .layer(
-                    new OutputLayer.Builder()
-                        .nIn(4)
-                        .nOut(3)
-                        .activation(Activation.SOFTMAX)
-                        .build())
+                    new OutputLayer.Builder().nIn(4).nOut(3).activation(Activation.SOFTMAX).build())
                 .build());
     network.init();
     final Case own = new Case(network, 5, ROWS, 5);
     try (Dl4jModel model = saved(network).model()) {
       final Batch batch = Networks.batch(own.rows());
-      assertEquals(
-          own.predictions().getDouble(4, 1), softmax(model.outputs(batch), 4)[1], 1e-6);
+      assertEquals(own.predictions().getDouble(4, 1), softmax(model.outputs(batch), 4)[1], 1e-6);
       final BantamException refused =
           assertThrows(
               BantamException.class,

@@ -23,9 +23,9 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import java.util.zip.ZipOutputStream;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.layers.GravesLSTM;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.layers.RnnOutputLayer;
+import org.deeplearning4j.nn.conf.layers.recurrent.SimpleRnn;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.util.ModelSerializer;
@@ -51,8 +51,7 @@ class Dl4jNetworkTest {
   void trainAndSave() throws IOException {
     network = Networks.dense();
     final INDArray rows = Nd4j.create(Networks.rows(9, 5, 1));
-    final DataSet data =
-        new DataSet(rows, Networks.oneHot(new int[] {0, 1, 2, 0, 1, 2, 0, 1, 2}));
+    final DataSet data = new DataSet(rows, Networks.oneHot(new int[] {0, 1, 2, 0, 1, 2, 0, 1, 2}));
     network.fit(data);
     file = folder.resolve("net.v2.zip");
     ModelSerializer.writeModel(network, file.toFile(), true);
@@ -103,12 +102,10 @@ class Dl4jNetworkTest {
       read.save(again, model.parameters(), UpdaterState.KEEP);
     }
     assertArrayEquals(Files.readAllBytes(saved), Files.readAllBytes(again));
-    final MultiLayerNetwork theirs =
-        ModelSerializer.restoreMultiLayerNetwork(saved.toFile(), true);
+    final MultiLayerNetwork theirs = ModelSerializer.restoreMultiLayerNetwork(saved.toFile(), true);
     network.getParam("0_W").putScalar(2, 3, 0.25f);
     assertEquals(network.params(), theirs.params());
-    assertEquals(
-        network.getUpdater().getStateViewArray(), theirs.getUpdater().getStateViewArray());
+    assertEquals(network.getUpdater().getStateViewArray(), theirs.getUpdater().getStateViewArray());
     assertEquals(network.getIterationCount(), theirs.getIterationCount());
   }
 
@@ -123,8 +120,7 @@ class Dl4jNetworkTest {
       assertTrue(model.parameters().containsKey("network.left_1.W"));
       read.save(saved, model.parameters(), UpdaterState.DROP);
     }
-    assertEquals(
-        graph.params(), ModelSerializer.restoreComputationGraph(saved.toFile()).params());
+    assertEquals(graph.params(), ModelSerializer.restoreComputationGraph(saved.toFile()).params());
   }
 
   @Test
@@ -226,7 +222,9 @@ class Dl4jNetworkTest {
   @Test
   void bombsAreRefused() {
     assertSays("unpacks to more than", refusal("configuration.json", new byte[17 << 20]));
-    content.put("configuration.json", network.getLayerWiseConfigurations().toJson().getBytes(StandardCharsets.UTF_8));
+    content.put(
+        "configuration.json",
+        network.getLayerWiseConfigurations().toJson().getBytes(StandardCharsets.UTF_8));
     assertSays("unpacks to more than", refusal("updaterState.bin", new byte[1 << 20]));
     content.remove("updaterState.bin");
     assertSays("unpacks to more than", refusal("normalizer.bin", new byte[65 << 20]));
@@ -268,7 +266,10 @@ class Dl4jNetworkTest {
     assertSays("bytes follow", refusal("coefficients.bin", coefficients(n, "FLOAT", n + 1)));
     assertSays("as DOUBLE", refusal("coefficients.bin", coefficients(n, "DOUBLE", 2 * n)));
     assertSays("end too early", refusal("coefficients.bin", new byte[0]));
-    assertSays("damaged", refusal("coefficients.bin", "nonsense that is long enough".getBytes(StandardCharsets.UTF_8)));
+    assertSays(
+        "damaged",
+        refusal(
+            "coefficients.bin", "nonsense that is long enough".getBytes(StandardCharsets.UTF_8)));
   }
 
   @Test
@@ -280,7 +281,8 @@ class Dl4jNetworkTest {
     } catch (IOException e) {
       throw new IllegalStateException(e);
     }
-    assertSays("'network.2.b' holds NaN at position 2", refusal("coefficients.bin", bytes.toByteArray()));
+    assertSays(
+        "'network.2.b' holds NaN at position 2", refusal("coefficients.bin", bytes.toByteArray()));
   }
 
   private String withConfiguration(String from, String to) {
@@ -331,7 +333,7 @@ class Dl4jNetworkTest {
         new MultiLayerNetwork(
             new NeuralNetConfiguration.Builder()
                 .list()
-                .layer(new GravesLSTM.Builder().nIn(3).nOut(4).activation(Activation.TANH).build())
+                .layer(new SimpleRnn.Builder().nIn(3).nOut(4).activation(Activation.TANH).build())
                 .layer(
                     new RnnOutputLayer.Builder(LossFunction.MCXENT)
                         .nIn(4)
@@ -342,7 +344,7 @@ class Dl4jNetworkTest {
     labels.init();
     ModelSerializer.writeModel(labels, file.toFile(), false);
     final String message = refusal(file);
-    assertSays("layer '0' is a GravesLSTM", message);
+    assertSays("layer '0' is a SimpleRnn", message);
     assertSays("layer '1' is a RnnOutputLayer", message);
   }
 

@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.deeplearning4j.nn.conf.ConvolutionMode;
-
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
 import org.deeplearning4j.nn.conf.graph.MergeVertex;
@@ -106,7 +105,8 @@ final class Networks {
                 .addInputs("in")
                 .addLayer("left_1", new DenseLayer.Builder().nIn(5).nOut(4).build(), "in")
                 .addLayer("right", new DenseLayer.Builder().nIn(5).nOut(4).build(), "in")
-                .addVertex("sum", new ElementWiseVertex(ElementWiseVertex.Op.Add), "left_1", "right")
+                .addVertex(
+                    "sum", new ElementWiseVertex(ElementWiseVertex.Op.Add), "left_1", "right")
                 .addVertex("both", new MergeVertex(), "sum", "left_1")
                 .addLayer("classes", output(8), "both")
                 .setOutputs("classes")

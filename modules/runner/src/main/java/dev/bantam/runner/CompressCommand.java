@@ -27,7 +27,8 @@ import picocli.CommandLine.Parameters;
 final class CompressCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "MODEL",
-      description = "A named model, a model folder (packed or not), an .onnx file, or the .zip of a DL4J network.")
+      description =
+          "A named model, a model folder (packed or not), an .onnx file, or the .zip of a DL4J network.")
   private String model;
 
   @Option(

@@ -99,8 +99,7 @@ final class Blobs {
     for (int r = 0; r < data.numExamples(); r++) {
       csv.append('r').append(r);
       for (int c = 0; c < WIDTH; c++) {
-        csv.append(
-            String.format(Locale.ROOT, ",%.3f", data.getFeatures().getDouble(r, c)));
+        csv.append(String.format(Locale.ROOT, ",%.3f", data.getFeatures().getDouble(r, c)));
       }
       csv.append(',').append(data.getLabels().getRow(r).argMax().getInt(0)).append('\n');
     }

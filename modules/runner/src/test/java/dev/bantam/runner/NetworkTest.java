@@ -74,8 +74,7 @@ class NetworkTest {
     assertEquals(
         blobs.accuracy(blobs.network()), number(out, "^dev accuracy .*, source (\\S+)"), 1e-6);
     assertFalse(blobs.network().params().equals(loaded.params()), "it was compressed");
-    final String again =
-        Outcome.of("evaluate", output(), "--task", blobs.task()).code(0).out();
+    final String again = Outcome.of("evaluate", output(), "--task", blobs.task()).code(0).out();
     assertEquals(blobs.accuracy(loaded), number(again, "^accuracy (\\S+)"), 1e-6);
   }
 
@@ -126,6 +125,20 @@ class NetworkTest {
         .code(0)
         .prints("quantize by rtn", "3 x network.*.W", "x smaller than float32");
     assertFalse(output().toFile().exists());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "- prune: {method: magnitude, sparsity: 0.5, train: {epochs: 1}}",
+        "- quantize: {bits: 4, train: {epochs: 1}}",
+        "- suppress-outliers: {method: os-plus}",
+        "- quantize-activations: {bits: 8}",
+        "- binarize: {method: sign, weights: 1, activations: 1, train: {epochs: 1}}",
+      })
+  void stepsForEncodersAreRefusedBeforeAnyWork(String steps) {
+    compress(steps + "\n", "--task", blobs.task(), "--dry-run").code(3).says("recipe.yaml:1:");
   }
 
   @Test

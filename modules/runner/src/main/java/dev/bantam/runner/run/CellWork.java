@@ -164,8 +164,7 @@ final class CellWork {
     bench.load(stored.weights());
     Bench.free(stored.weights());
     return evaluate(
-        new Stored(
-            stored.size(), Records.sparsity(bench.weights()), OptionalDouble.empty()),
+        new Stored(stored.size(), Records.sparsity(bench.weights()), OptionalDouble.empty()),
         List.of(stored.record()),
         seconds(start),
         finetuneSeconds);

@@ -91,8 +91,7 @@ public final class Compressing {
     final Task t = task.orElseThrow();
     final Checkpoint written = ModelFolder.read(folder, progress);
     final BeforeAndAfter scores =
-        new BeforeAndAfter(
-            t, scores(model, workers, progress), scores(written, workers, progress));
+        new BeforeAndAfter(t, scores(model, workers, progress), scores(written, workers, progress));
     Bench.free(written.parameters());
     export.measured(folder, scores.table());
     return scores.lines();

@@ -50,7 +50,7 @@ final class ModelCard {
                 ? "A DL4J network for the task `%s`, made by Bantam from `%s`.\n\n"
                 : labels
                     ? "A text encoder with a head for the task `%s`, made by Bantam from `%s`.\n\n"
-                : "A text encoder, measured on the task `%s`, made by Bantam from `%s`.\n\n",
+                    : "A text encoder, measured on the task `%s`, made by Bantam from `%s`.\n\n",
             cell.task(),
             source.provenance().source()));
     card.append("## Measured\n\n");

@@ -69,7 +69,9 @@ public final class NetworkCompressing {
         task.map(
             t ->
                 new BeforeAndAfter(
-                    t, scores(network, t, workers, progress), scores(written, t, workers, progress)));
+                    t,
+                    scores(network, t, workers, progress),
+                    scores(written, t, workers, progress)));
     final ObjectNode manifest = Json.object();
     manifest.put("bantam", Version.TEXT);
     manifest

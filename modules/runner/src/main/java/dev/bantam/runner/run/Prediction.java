@@ -361,9 +361,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     final int evaluatedRows = subject.examples(prepared.split());
     final int tuneRows = subject.tuneExamples();
     final double tokens =
-        subject.network().isPresent()
-            ? 1
-            : meanWords(subject, Split.TRAIN) * TOKENS_PER_WORD + 2;
+        subject.network().isPresent() ? 1 : meanWords(subject, Split.TRAIN) * TOKENS_PER_WORD + 2;
     double passes = 0;
     for (Cell cell : prepared.cells()) {
       if (cell.subject() == subject) {

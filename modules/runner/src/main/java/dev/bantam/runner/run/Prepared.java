@@ -159,7 +159,8 @@ public record Prepared(
           .flatMap(DeltaSpec::base)
           .filter(name -> !bases.containsKey(name))
           .ifPresent(
-              name -> failures.collect(() -> bases.put(name, encoder(sources.model(name), options))));
+              name ->
+                  failures.collect(() -> bases.put(name, encoder(sources.model(name), options))));
     }
     final List<Subject> subjects = new ArrayList<>();
     for (ModelSource model : models) {
