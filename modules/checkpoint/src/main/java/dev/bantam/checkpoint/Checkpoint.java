@@ -34,7 +34,8 @@ public record Checkpoint(
     Optional<Tokenizer> tokenizer,
     Signature signature,
     Map<String, StoredOperation> operations,
-    Provenance provenance) {
+    Provenance provenance)
+    implements ModelSource {
 
   public Checkpoint {
     parameters = Collections.unmodifiableMap(new LinkedHashMap<>(parameters));

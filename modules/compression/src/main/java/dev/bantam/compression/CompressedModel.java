@@ -36,18 +36,18 @@ public record CompressedModel(
     return tensors.values().stream().mapToLong(CompressedModel::elements).sum();
   }
 
-  /** Elements of the matrices of the encoder layers. */
+  /** Elements of the matrices of the layers. */
   public long encoderElements() {
     return tensors.entrySet().stream()
-        .filter(e -> TensorSelector.isEncoderMatrix(e.getKey()))
+        .filter(e -> TensorSelector.isLayerMatrix(e.getKey()))
         .mapToLong(e -> elements(e.getValue()))
         .sum();
   }
 
-  /** Stored bytes of the matrices of the encoder layers, headers apart. */
+  /** Stored bytes of the matrices of the layers, headers apart. */
   public long encoderBytes() {
     return tensors.entrySet().stream()
-        .filter(e -> TensorSelector.isEncoderMatrix(e.getKey()))
+        .filter(e -> TensorSelector.isLayerMatrix(e.getKey()))
         .mapToLong(e -> e.getValue().storedBytes())
         .sum();
   }

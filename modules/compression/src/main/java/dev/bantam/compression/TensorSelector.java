@@ -12,7 +12,8 @@ import java.util.regex.PatternSyntaxException;
 /**
  * Which tensors a step works on: those that match a target and no skip pattern.
  *
- * @param targets {@link NamePattern}s, by default the matrices of the encoder layers
+ * @param targets {@link NamePattern}s, by default the matrices of the encoder layers, which stand
+ *     for those of all layers in a network that is no encoder
  * @param skip patterns of tensors to leave out
  */
 public record TensorSelector(List<String> targets, List<String> skip) {
@@ -22,6 +23,14 @@ public record TensorSelector(List<String> targets, List<String> skip) {
           "encoder.layer.*.attention.self.*.weight",
           "encoder.layer.*.output.dense.weight",
           "encoder.layer.*.intermediate.dense.weight");
+
+  /** Begins the names of all parameters of a network that is no encoder. */
+  public static final String NETWORK_PREFIX = "network.";
+
+  /** The weights of all layers of such a network. */
+  public static final List<String> NETWORK_MATRICES = List.of("network.*.W", "network.*.RW");
+
+  private static final Pattern NETWORK = Pattern.compile("network\\..+\\.R?W");
 
   private static final Pattern ENCODER =
       Pattern.compile(
@@ -58,6 +67,26 @@ public record TensorSelector(List<String> targets, List<String> skip) {
     return ENCODER.matcher(name).matches();
   }
 
+  /** Whether a parameter is a matrix of a layer: of an encoder's, or of another network's. */
+  public static boolean isLayerMatrix(String name) {
+    return isEncoderMatrix(name) || isNetworkMatrix(name);
+  }
+
+  private static boolean isNetworkMatrix(String name) {
+    return NETWORK.matcher(name).matches();
+  }
+
+  /** The targets for a model: the default means the matrices of its layers, whatever it is. */
+  private List<String> targets(Map<String, long[]> shapes) {
+    if (!targets.equals(ENCODER_MATRICES)
+        || shapes.keySet().stream().noneMatch(TensorSelector::isNetworkMatrix)) {
+      return targets;
+    }
+    return NETWORK_MATRICES.stream()
+        .filter(p -> shapes.keySet().stream().anyMatch(name -> matches(p, name)))
+        .toList();
+  }
+
   /** Whether a name matches one of some patterns. */
   static boolean matchesAny(List<String> patterns, String name) {
     return patterns.stream().anyMatch(p -> matches(p, name));
@@ -69,15 +98,17 @@ public record TensorSelector(List<String> targets, List<String> skip) {
 
   /** The selected matrices, in the model's order. */
   public List<String> select(Map<String, long[]> shapes) {
+    final List<String> wanted = targets(shapes);
     return shapes.keySet().stream()
-        .filter(name -> matchesAny(targets, name))
+        .filter(name -> matchesAny(wanted, name))
         .filter(name -> !matchesAny(skip, name))
         .toList();
   }
 
   /** Patterns that match nothing, selected tensors that are no matrices, an empty selection. */
   public List<StepProblem> check(Map<String, long[]> shapes) {
-    final List<StepProblem> problems = new ArrayList<>(unmatched("targets", targets, shapes));
+    final List<StepProblem> problems =
+        new ArrayList<>(unmatched("targets", targets(shapes), shapes));
     problems.addAll(unmatched("skip", skip, shapes));
     final List<String> selected = select(shapes);
     for (String name : selected) {

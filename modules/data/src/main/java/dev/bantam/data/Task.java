@@ -20,6 +20,7 @@ public final class Task {
   private final Metric metric;
   private final Provenance provenance;
   private final boolean pair;
+  private final int features;
   private final List<Example> train;
   private final List<Example> tune;
   private final List<Example> dev;
@@ -46,6 +47,26 @@ public final class Task {
       List<Example> trainFile,
       List<Example> dev,
       List<Example> test) {
+    this(name, kind, labels, metric, provenance, trainFile, dev, test, 0);
+  }
+
+  /**
+   * As the other constructor.
+   *
+   * @param features numbers of a row, for examples that are rows of numbers separated by spaces; 0
+   *     for texts
+   */
+  public Task(
+      String name,
+      TaskKind kind,
+      List<String> labels,
+      Metric metric,
+      Provenance provenance,
+      List<Example> trainFile,
+      List<Example> dev,
+      List<Example> test,
+      int features) {
+    this.features = features;
     this.name = Objects.requireNonNull(name, "name");
     this.kind = Objects.requireNonNull(kind, "kind");
     this.labels = List.copyOf(labels);
@@ -81,6 +102,11 @@ public final class Task {
   /** Whether every example is a pair of texts; otherwise none is. */
   public boolean isPair() {
     return pair;
+  }
+
+  /** How many numbers each example is; 0 for texts. */
+  public int features() {
+    return features;
   }
 
   /** Name of each class in order; the name of the number for regression; empty without labels. */

@@ -88,7 +88,7 @@ public final class PackedFile {
    * What some bytes of a file are for.
    *
    * @param group {@code embeddings} (the word, position and type matrices), {@code encoder} (the
-   *     six matrices of each layer), {@code head} (the classifier), {@code rest} (biases,
+   *     six matrices of each layer, or those of a network that is none), {@code head} (the classifier), {@code rest} (biases,
    *     LayerNorms, pooler, operations, everything else) or {@code file}
    * @param part as {@link CompressedTensor.Part#id()}, or {@code header} for the group {@code file}
    * @param bytes more than 0
@@ -140,7 +140,7 @@ public final class PackedFile {
     if (EMBEDDING.matcher(name).matches()) {
       return "embeddings";
     }
-    if (TensorSelector.isEncoderMatrix(name)) {
+    if (TensorSelector.isLayerMatrix(name)) {
       return "encoder";
     }
     return name.startsWith("classifier.") ? "head" : "rest";

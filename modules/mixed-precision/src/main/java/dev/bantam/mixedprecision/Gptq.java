@@ -78,13 +78,13 @@ record Gptq(
       Map<String, long[]> shapes, List<String> names, WeightFormat format) {
     final List<StepProblem> problems = new ArrayList<>();
     for (String name : names) {
-      if (!TensorSelector.isEncoderMatrix(name)) {
+      if (!TensorSelector.isLayerMatrix(name)) {
         problems.add(
             new StepProblem(
                 "targets",
                 "'"
                     + name
-                    + "' is no matrix of an encoder layer, and 'gptq' looks at the inputs of those"
+                    + "' is no matrix of a layer, and 'gptq' looks at the inputs of those"
                     + " alone. Round it in a step of its own with 'method: rtn'."));
       }
     }

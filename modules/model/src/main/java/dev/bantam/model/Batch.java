@@ -8,7 +8,8 @@ import java.util.stream.IntStream;
 
 /**
  * Several sequences without padding: the tokens of all sequences one after the other, with the
- * offset of each sequence. The arrays are owned by the batch; callers do not modify them.
+ * offset of each sequence. A row of numbers, for a network that reads no text, is a sequence of one
+ * token. The arrays are owned by the batch; callers do not modify them.
  *
  * @param ids vocabulary ids, [tokens]
  * @param typeIds token types, [tokens]
@@ -20,11 +21,19 @@ import java.util.stream.IntStream;
  * @param positionIds rows of the position table, [tokens], or empty: the model then numbers them as
  *     its architecture says, from the positions or the ids of the batch. Only a row of which
  *     visible ids were left out, in a model that counts ids, needs them
+ * @param features the numbers of each row, [sequences, numbers of a row] row-major; none for texts
  */
 @SuppressWarnings("ArrayRecordComponent") // written once, read in hot loops
 public record Batch(
-    int[] ids, int[] typeIds, int[] positions, int[] offsets, int[] read, int[] positionIds) {
+    int[] ids,
+    int[] typeIds,
+    int[] positions,
+    int[] offsets,
+    int[] read,
+    int[] positionIds,
+    float[] features) {
   private static final int[] NONE = {};
+  private static final float[] TEXTS = {};
 
   public Batch {
     if (typeIds.length != ids.length
@@ -46,6 +55,16 @@ public record Batch(
             "read[" + i + "] is " + read[i] + ", which is no next token");
       }
     }
+    if (features.length > 0 && features.length % (offsets.length - 1) != 0) {
+      throw new IllegalArgumentException(
+          features.length + " numbers are no equal rows of " + (offsets.length - 1) + " sequences");
+    }
+  }
+
+  /** A batch of texts. */
+  public Batch(
+      int[] ids, int[] typeIds, int[] positions, int[] offsets, int[] read, int[] positionIds) {
+    this(ids, typeIds, positions, offsets, read, positionIds, TEXTS);
   }
 
   /** A batch whose rows of the position table the model numbers. */
@@ -76,7 +95,28 @@ public record Batch(
         positions[offsets[i] + t] = t;
       }
     }
-    return new Batch(ids, types, positions, offsets);
+    return new Batch(
+        ids,
+        types,
+        positions,
+        offsets,
+        IntStream.range(0, tokens).toArray(),
+        NONE,
+        features(encodings));
+  }
+
+  private static float[] features(List<Encoding> encodings) {
+    final int width = encodings.isEmpty() ? 0 : encodings.get(0).features().length;
+    final float[] features = new float[Math.multiplyExact(encodings.size(), width)];
+    for (int i = 0; i < encodings.size(); i++) {
+      final float[] row = encodings.get(i).features();
+      if (row.length != width) {
+        throw new IllegalArgumentException(
+            "Rows of " + width + " and of " + row.length + " numbers in one batch");
+      }
+      System.arraycopy(row, 0, features, i * width, width);
+    }
+    return features;
   }
 
   /**
@@ -135,6 +175,11 @@ public record Batch(
 
   private static int[] column(List<int[]> tokens, int column) {
     return tokens.stream().mapToInt(t -> t[column]).toArray();
+  }
+
+  /** Numbers of a row; 0 for texts. */
+  public int width() {
+    return features.length == 0 ? 0 : features.length / sequences();
   }
 
   /** Number of sequences. */

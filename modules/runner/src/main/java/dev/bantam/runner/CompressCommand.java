@@ -5,6 +5,8 @@ import dev.bantam.compression.Step;
 import dev.bantam.data.Task;
 import dev.bantam.runner.experiment.RecipeFile;
 import dev.bantam.runner.run.Compressing;
+import dev.bantam.runner.run.NetworkCompressing;
+import dev.bantam.runner.run.SavedNetwork;
 import dev.bantam.runner.run.Sources;
 import dev.bantam.runner.run.StepCatalogue;
 import dev.bantam.tensor.Workers;
@@ -25,7 +27,8 @@ import picocli.CommandLine.Parameters;
 final class CompressCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "MODEL",
-      description = "A named model, a model folder (packed or not), or an .onnx file.")
+      description =
+          "A named model, a model folder (packed or not), an .onnx file, or the .zip of a DL4J network.")
   private String model;
 
   @Option(
@@ -50,6 +53,13 @@ final class CompressCommand implements Callable<Integer> {
       description = "The folder to write; it must not exist yet.")
   private Path output;
 
+  @Option(
+      names = "--keep-updater",
+      description =
+          "For a DL4J network: save the updater's state of the source with it (default: a training"
+              + " that goes on begins with a fresh one).")
+  private boolean keepUpdater;
+
   @Option(names = "--seed", paramLabel = "N", description = "Seed (default: ${DEFAULT-VALUE}).")
   private long seed = 1;
 
@@ -67,10 +77,36 @@ final class CompressCommand implements Callable<Integer> {
     folder.check();
     final RecipeFile<Step> steps = RecipeFile.read(recipe, new StepCatalogue());
     final Sources sources = new Sources(Path.of(""), common.progress(), common.offline());
+    final Optional<SavedNetwork> network = sources.network(model);
+    if (network.isPresent()) {
+      return compress(network.get(), steps, folder);
+    }
+    if (keepUpdater) {
+      throw Main.usage("--keep-updater has no meaning for an encoder. Leave it out.");
+    }
     final Checkpoint checkpoint = sources.model(model);
-    final Optional<Task> opened = Optional.ofNullable(task).map(t -> TaskOption.open(t, common));
+    final Optional<Task> opened = task();
     final Compressing compressing =
         new Compressing(checkpoint, sources.weights(model, checkpoint), steps, opened);
+    if (dryRun) {
+      compressing.plan(System.out);
+      return 0;
+    }
+    try (Workers workers = new Workers(common.threads())) {
+      folder.write(
+          path -> System.out.println(compressing.write(path, seed, workers, common.progress())));
+    }
+    System.out.println("Written: " + output);
+    return 0;
+  }
+
+  private Optional<Task> task() {
+    return Optional.ofNullable(task).map(t -> TaskOption.open(t, common));
+  }
+
+  private int compress(SavedNetwork network, RecipeFile<Step> steps, NewFolder folder) {
+    final NetworkCompressing compressing =
+        new NetworkCompressing(network, steps, task(), keepUpdater);
     if (dryRun) {
       compressing.plan(System.out);
       return 0;

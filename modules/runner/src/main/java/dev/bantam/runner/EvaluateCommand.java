@@ -1,6 +1,7 @@
 package dev.bantam.runner;
 
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.ModelSource;
 import dev.bantam.checkpoint.Models;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.CompressedTensor;
@@ -10,6 +11,7 @@ import dev.bantam.data.TaskKind;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
 import dev.bantam.runner.experiment.EvaluateSettings.Latency;
+import dev.bantam.runner.run.SavedNetwork;
 import dev.bantam.runner.run.Sources;
 import dev.bantam.runner.run.Tasked;
 import dev.bantam.tensor.Workers;
@@ -35,7 +37,7 @@ final class EvaluateCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "MODEL",
       description =
-          "A named model, a model folder, packed or not, or an .onnx file. It needs a head for the"
+          "A named model, a model folder, packed or not, an .onnx file, or the .zip of a DL4J network. An encoder needs a head for the"
               + " task if that has labels.")
   private String model;
 
@@ -72,6 +74,10 @@ final class EvaluateCommand implements Callable<Integer> {
     final Optional<Task> opened = Optional.ofNullable(task).map(t -> TaskOption.open(t, common));
     opened.ifPresent(this::checkReference);
     final Sources sources = new Sources(Path.of(""), common.progress(), common.offline());
+    final Optional<SavedNetwork> network = sources.network(model);
+    if (network.isPresent()) {
+      return evaluate(network.get(), opened);
+    }
     final Checkpoint checkpoint = sources.model(model);
     latency.requireLengths(checkpoint.name(), checkpoint.architecture().longestSequence());
     final Optional<Checkpoint> compared = Optional.ofNullable(reference).map(sources::model);
@@ -138,10 +144,23 @@ final class EvaluateCommand implements Callable<Integer> {
     return !tensor.form().equals("dense") || tensor.storedBytes() != Float.BYTES * elements;
   }
 
+  private int evaluate(SavedNetwork network, Optional<Task> opened) {
+    if (!latency.shapes().isEmpty()) {
+      throw Main.usage(
+          "--latency times Bantam's own encoder, and '"
+              + network.name()
+              + "' runs in DL4J. Leave it out.");
+    }
+    try (Workers workers = new Workers(common.threads())) {
+      score(network, opened.orElseThrow(), Optional.empty(), workers);
+    }
+    return 0;
+  }
+
   private void score(
-      Checkpoint checkpoint, Task opened, Optional<Checkpoint> compared, Workers workers) {
+      ModelSource scored, Task opened, Optional<Checkpoint> compared, Workers workers) {
     Tasked.evaluate(
-            checkpoint,
+            scored,
             opened,
             split == null ? Split.DEV : split,
             limit == null ? Integer.MAX_VALUE : limit,

@@ -40,7 +40,8 @@ record NewFolder(Path path, boolean force) {
     final String[] content = path.toFile().list();
     return content != null
         && (content.length == 0
-            || (Files.isRegularFile(path.resolve("config.json"))
+            || ((Files.isRegularFile(path.resolve("config.json"))
+                    || Files.isRegularFile(path.resolve("network.zip")))
                 && WEIGHTS.stream().anyMatch(w -> Files.isRegularFile(path.resolve(w)))));
   }
 

@@ -85,8 +85,8 @@ final class TaskReader {
       task = conll(s);
     } else if (s.has("embed")) {
       task = embed(s);
-    } else if (Stream.of("train", "dev", "text", "label").anyMatch(s::has)) {
-      task = delimited(s);
+    } else if (Stream.of("train", "dev", "text", "label", "features").anyMatch(s::has)) {
+      task = s.has("features") ? features(s) : delimited(s);
     } else {
       problems.add(s.at(), "task does not say what kind it is", FORMS);
       return Optional.empty();
@@ -112,6 +112,15 @@ final class TaskReader {
     }
     final String label = s.text("label", null);
     return new TaskSpec.Delimited(train, dev, text, label, metric(s));
+  }
+
+  private TaskSpec features(YamlSettings s) {
+    final String train = s.text("train", null);
+    final String dev = s.text("dev", null);
+    final List<String> features = s.texts("features", null);
+    Patterns.check(s, "features", features);
+    return new TaskSpec.Features(
+        train, dev, features, s.text("label", null), s.texts("classes", List.of()), metric(s));
   }
 
   private static Optional<String> metric(YamlSettings s) {
@@ -142,6 +151,8 @@ final class TaskReader {
       return text(t.name());
     } else if (task instanceof TaskSpec.Delimited t) {
       return delimited(t);
+    } else if (task instanceof TaskSpec.Features t) {
+      return features(t);
     } else if (task instanceof TaskSpec.Glue t) {
       return ResolvedValue.Mapping.of(entry("glue", text(t.name())), entry("path", text(t.path())));
     } else if (task instanceof TaskSpec.Conll t) {
@@ -165,6 +176,18 @@ final class TaskReader {
         new ArrayList<>(files(task.train(), task.dev()).entries());
     entries.add(entry("text", ResolvedValue.Sequence.ofTexts(task.text())));
     entries.add(entry("label", text(task.label())));
+    task.metric().ifPresent(m -> entries.add(entry("metric", text(m))));
+    return new ResolvedValue.Mapping(entries);
+  }
+
+  private static ResolvedValue features(TaskSpec.Features task) {
+    final List<ResolvedValue.Entry> entries =
+        new ArrayList<>(files(task.train(), task.dev()).entries());
+    entries.add(entry("features", ResolvedValue.Sequence.ofTexts(task.features())));
+    entries.add(entry("label", text(task.label())));
+    if (!task.classes().isEmpty()) {
+      entries.add(entry("classes", ResolvedValue.Sequence.ofTexts(task.classes())));
+    }
     task.metric().ifPresent(m -> entries.add(entry("metric", text(m))));
     return new ResolvedValue.Mapping(entries);
   }

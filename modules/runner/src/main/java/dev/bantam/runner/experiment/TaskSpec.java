@@ -57,6 +57,44 @@ public sealed interface TaskSpec {
   }
 
   /**
+   * Rows of numbers in a CSV or TSV file.
+   *
+   * @param features names or patterns of the columns of numbers
+   * @param label the column with the class
+   * @param classes names of the classes in the order of a network's outputs; empty if the label is
+   *     the output's number
+   * @param metric overrides the primary metric
+   */
+  record Features(
+      String train,
+      String dev,
+      List<String> features,
+      String label,
+      List<String> classes,
+      Optional<String> metric)
+      implements TaskSpec {
+    public Features {
+      Objects.requireNonNull(train, "train");
+      Objects.requireNonNull(dev, "dev");
+      features = List.copyOf(features);
+      Objects.requireNonNull(label, "label");
+      classes = List.copyOf(classes);
+      Objects.requireNonNull(metric, "metric");
+    }
+
+    @Override
+    public String name() {
+      return FileNames.stem(train);
+    }
+
+    @Override
+    public TaskSpec withoutFolders() {
+      return new Features(
+          FileNames.last(train), FileNames.last(dev), features, label, classes, metric);
+    }
+  }
+
+  /**
    * A GLUE task in GLUE's own files.
    *
    * @param path the folder that holds them

@@ -14,11 +14,15 @@ import dev.bantam.data.SentenceVectors;
 import dev.bantam.data.Split;
 import dev.bantam.data.Tokenized;
 import dev.bantam.data.TokenizedExample;
+import dev.bantam.dl4j.Dl4jModel;
 import dev.bantam.export.ModelFolder;
+import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
+import dev.bantam.model.Model;
 import dev.bantam.runner.experiment.FinetuneSettings;
 import dev.bantam.runner.experiment.Seeds;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Workers;
 import dev.bantam.training.Evaluator;
@@ -48,7 +52,7 @@ final class Bench implements AutoCloseable {
   private final Workers workers;
   private final Progress progress;
   private final Tokenizer tokenizer;
-  private final EncoderModel model;
+  private final Model<Batch> model;
   private Map<String, Operation> operations = Map.of();
   private AutoCloseable shared;
   private String sharedKey = "";
@@ -63,13 +67,16 @@ final class Bench implements AutoCloseable {
     this.workers = workers;
     this.progress = progress;
     this.tokenizer = subject.model().tokenizer().orElseThrow();
-    this.model = withHead(copy(subject.model().parameters()), 0L);
-    load(model.weights());
+    this.model =
+        subject.network().isPresent()
+            ? subject.network().get().live(subject.model().parameters())
+            : withHead(copy(subject.model().parameters()), 0L);
+    load(weights());
   }
 
   /** The checkpoint's weights as an encoder with the subject's head; a fresh one if it has none. */
   private EncoderModel withHead(Map<String, INDArray> weights, long seed) {
-    final Checkpoint source = subject.model();
+    final Checkpoint source = subject.encoder();
     if (subject.hasHead()) {
       return new EncoderModel(
           source.architecture(), source.head(), source.pooling(), weights, workers);
@@ -97,8 +104,31 @@ final class Bench implements AutoCloseable {
   }
 
   /** The live model. */
-  EncoderModel model() {
+  Model<Batch> model() {
     return model;
+  }
+
+  /**
+   * The live model as an encoder.
+   *
+   * @throws IllegalStateException if it is none, which callers have asked before
+   */
+  EncoderModel encoder() {
+    if (model instanceof EncoderModel encoder) {
+      return encoder;
+    }
+    throw new IllegalStateException("'" + subject.model().name() + "' is no encoder");
+  }
+
+  /** The live model's weights, without the tensors of what is attached to it. */
+  Map<String, INDArray> weights() {
+    return model instanceof EncoderModel encoder ? encoder.weights() : model.parameters();
+  }
+
+  private void detachAll() {
+    if (model instanceof EncoderModel encoder) {
+      encoder.detachAll();
+    }
   }
 
   /** Puts the source's weights into the live model, with a head drawn by the seed if need be. */
@@ -108,8 +138,8 @@ final class Bench implements AutoCloseable {
 
   /** Copies weights into the live model, which does what the source does besides. */
   void load(Map<String, INDArray> weights) {
-    model.detachAll();
-    copy(weights, model.weights());
+    detachAll();
+    copy(weights, weights());
     operations = new TreeMap<>();
     subject
         .model()
@@ -121,28 +151,29 @@ final class Bench implements AutoCloseable {
                     Operations.decode(
                         new StoredOperation(
                             stored.kind(), stored.attributes(), copy(stored.tensors())))));
-    operations.forEach((place, operation) -> operation.attach(model, place));
+    operations.forEach((place, operation) -> operation.attach(encoder(), place));
   }
 
   /** Copies what a file holds into the live model, operations included. */
   void load(CompressedModel stored) {
-    model.detachAll();
-    model
-        .weights()
+    detachAll();
+    weights()
         .forEach(
             (name, target) -> {
               final Map<String, INDArray> read = Map.of(name, stored.tensors().get(name).dense());
               copy(read, Map.of(name, target));
               free(read);
             });
-    Operations.attach(model, stored.operations());
+    if (!stored.operations().isEmpty()) {
+      Operations.attach(encoder(), stored.operations());
+    }
   }
 
   /** What the live model is, with all weights in float32. */
   CompressedModel dense() {
     final Map<String, StoredOperation> stored = new TreeMap<>();
     operations.forEach((place, operation) -> stored.put(place, operation.stored()));
-    return new CompressedModel(ModelFolder.dense(model.weights()).tensors(), stored);
+    return new CompressedModel(ModelFolder.dense(weights()).tensors(), stored);
   }
 
   /** What {@link #load(Map)} attached to the live model. */
@@ -150,10 +181,21 @@ final class Bench implements AutoCloseable {
     return Collections.unmodifiableMap(operations);
   }
 
-  /** Another encoder of the same shape over these weights, which does what the source does. */
+  /**
+   * Another encoder of the same shape over these weights, which does what the source does.
+   *
+   * @throws BantamException (usage) if the model is no encoder
+   */
   EncoderModel encoder(Map<String, INDArray> weights) {
+    if (!(model instanceof EncoderModel like)) {
+      throw new BantamException(
+          ExitCode.USAGE,
+          "A step learns from a teacher, which is for encoders, and '"
+              + subject.model().name()
+              + "' is none. Leave 'train' out.");
+    }
     final EncoderModel encoder =
-        new EncoderModel(model.architecture(), model.head(), model.pooling(), weights, workers);
+        new EncoderModel(like.architecture(), like.head(), like.pooling(), weights, workers);
     Operations.attach(encoder, subject.model().operations());
     return encoder;
   }
@@ -202,7 +244,7 @@ final class Bench implements AutoCloseable {
             s.dropout(),
             s.clip(),
             s.freeze());
-    return new FineTuner(model, subject.task(), settings, derived, workers, progress)
+    return new FineTuner(encoder(), subject.task(), settings, derived, workers, progress)
         .run(train(s.examples(), seed), split(Split.TUNE), Optional.empty(), resume);
   }
 
@@ -265,8 +307,10 @@ final class Bench implements AutoCloseable {
 
   /** Scores the live model. */
   Evaluation evaluate(Split split, String what) {
-    return Evaluator.evaluate(
-        model, subject.task(), split(split), () -> dense(split), workers, what, progress);
+    return model instanceof EncoderModel encoder
+        ? Evaluator.evaluate(
+            encoder, subject.task(), split(split), () -> dense(split), workers, what, progress)
+        : Evaluator.evaluate(model, subject.task(), split(split), what, progress);
   }
 
   /** As {@link dev.bantam.compression.StepResources#shared}; one thing is kept at a time. */
@@ -297,7 +341,11 @@ final class Bench implements AutoCloseable {
   @Override
   public void close() {
     closeShared();
-    model.close();
-    free(model.weights());
+    if (model instanceof Dl4jModel network) {
+      network.close();
+    } else {
+      encoder().close();
+      free(weights());
+    }
   }
 }

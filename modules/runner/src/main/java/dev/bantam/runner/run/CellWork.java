@@ -164,8 +164,7 @@ final class CellWork {
     bench.load(stored.weights());
     Bench.free(stored.weights());
     return evaluate(
-        new Stored(
-            stored.size(), Records.sparsity(bench.model().weights()), OptionalDouble.empty()),
+        new Stored(stored.size(), Records.sparsity(bench.weights()), OptionalDouble.empty()),
         List.of(stored.record()),
         seconds(start),
         finetuneSeconds);
@@ -176,7 +175,7 @@ final class CellWork {
     bench.load(fineTuned);
     final CompressionState state =
         new CompressionState(
-            bench.model().weights(),
+            bench.weights(),
             Seeds.ofDraw(cell.seed(), cell.draw()),
             new BenchResources(
                 bench, cell.subject().trainExamples(settings), cell.seed(), fineTuned, folder));
@@ -206,7 +205,7 @@ final class CellWork {
       requireSame(stored);
     }
     bench.load(stored);
-    final Map<String, INDArray> live = bench.model().weights();
+    final Map<String, INDArray> live = bench.weights();
     return new Stored(
         Records.size(stored, live, file), Records.sparsity(live), Records.bits(logs, live));
   }
@@ -296,7 +295,7 @@ final class CellWork {
   }
 
   private double latency(EvaluateSettings.Latency shape) {
-    return Latency.medianMilliseconds(bench.model(), shape.batch(), shape.length());
+    return Latency.medianMilliseconds(bench.encoder(), shape.batch(), shape.length());
   }
 
   private static double seconds(long start) {

@@ -11,6 +11,7 @@ import dev.bantam.compression.Operation;
 import dev.bantam.compression.Operations;
 import dev.bantam.deltamerging.DeltaFile;
 import dev.bantam.deltamerging.DeltaWeights;
+import dev.bantam.dl4j.Dl4jNetwork.UpdaterState;
 import dev.bantam.export.ExportCheck;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
@@ -82,8 +83,13 @@ final class Exports {
     final Path temporary = AtomicFiles.temporary(target);
     AtomicFiles.createFolders(temporary);
     try {
-      final Checkpoint source = cell.subject().withTaskHead();
       final ObjectNode manifest = manifest(cell, sha256, format);
+      if (cell.subject().network().isPresent()) {
+        network(cell.subject().network().get(), weights, temporary, card, manifest);
+        publish(temporary, target, manifest);
+        return;
+      }
+      final Checkpoint source = cell.subject().withTaskHead();
       if (format == ExportFormat.SAFETENSORS) {
         ModelFolder.copy(temporary, source, weights, card);
         OnnxExport.describe(check(cell, source, weights, temporary, workers), manifest);
@@ -112,9 +118,7 @@ final class Exports {
             .describe(manifest);
         manifest.put(FILE_HASH, SafetensorsFile.sha256(file));
       }
-      Json.write(temporary.resolve(MANIFEST), manifest);
-      AtomicFiles.discard(target);
-      AtomicFiles.move(temporary, target);
+      publish(temporary, target, manifest);
     } finally {
       AtomicFiles.delete(temporary);
     }
@@ -127,6 +131,19 @@ final class Exports {
             cell.subject().model().operations().values().stream()
                 .map(o -> Operations.decode(o).effect()))
         .anyMatch(Operation.Effect.FIXED_ROUNDING::equals);
+  }
+
+  private static void publish(Path temporary, Path target, ObjectNode manifest) {
+    Json.write(temporary.resolve(MANIFEST), manifest);
+    AtomicFiles.discard(target);
+    AtomicFiles.move(temporary, target);
+  }
+
+  private static void network(
+      SavedNetwork network, Path weights, Path folder, String card, ObjectNode manifest) {
+    NetworkFolder.write(folder, network, PackedFile.read(weights), UpdaterState.DROP);
+    NetworkFolder.describe(folder, manifest);
+    NetworkFolder.card(folder, card);
   }
 
   /** Whether a folder is a finished export of these weights with this card. */

@@ -1,6 +1,7 @@
 package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.ModelSource;
 import dev.bantam.data.Examples;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
@@ -37,11 +38,13 @@ final class Keys {
   /** The key of a fine-tuned cell: model, data and fine-tuning. */
   CellKey fineTuned(Cell cell) {
     final Map<String, String> fields = common(cell);
-    final Checkpoint model = cell.subject().model();
+    final ModelSource model = cell.subject().model();
     fields.put("model_sha256", model.provenance().sha256());
-    fields.put("architecture", model.architecture().toString());
-    fields.put("head", model.head().map(Object::toString).orElse("none"));
-    fields.put("pooling", model.pooling().name());
+    if (model instanceof Checkpoint encoder) { // the hash of a network is that of its structure too
+      fields.put("architecture", encoder.architecture().toString());
+      fields.put("head", encoder.head().map(Object::toString).orElse("none"));
+      fields.put("pooling", encoder.pooling().name());
+    }
     fields.put("max_length", Integer.toString(model.maxLength()));
     fields.put("tokenizer_sha256", model.tokenizer().map(t -> Hashes.of(t.file())).orElse("none"));
     fields.putAll(data(cell.subject().task()));

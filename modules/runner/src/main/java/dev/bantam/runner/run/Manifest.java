@@ -2,7 +2,7 @@ package dev.bantam.runner.run;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.ModelSource;
 import dev.bantam.data.Examples;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
@@ -31,7 +31,7 @@ final class Manifest {
     Machine.description().forEach(manifest::put);
     final ArrayNode models = manifest.putArray("models");
     final ArrayNode tasks = manifest.putArray("tasks");
-    final Set<Checkpoint> seenModels = identitySet();
+    final Set<ModelSource> seenModels = identitySet();
     final Set<Task> seenTasks = identitySet();
     for (Subject subject : prepared.subjects()) {
       if (seenModels.add(subject.model())) {
@@ -56,7 +56,7 @@ final class Manifest {
     return java.util.Collections.newSetFromMap(new java.util.IdentityHashMap<>());
   }
 
-  private static void model(ObjectNode node, Checkpoint model) {
+  private static void model(ObjectNode node, ModelSource model) {
     node.put("name", model.name());
     node.put("source", model.provenance().source());
     node.put("licence", model.provenance().licence());

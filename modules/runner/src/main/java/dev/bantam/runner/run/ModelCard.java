@@ -1,6 +1,7 @@
 package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.ModelSource;
 import dev.bantam.data.Provenance;
 import dev.bantam.data.Task;
 import dev.bantam.data.TaskKind;
@@ -42,7 +43,7 @@ final class ModelCard {
       CellRecord cellRecord,
       String treatment,
       Format format) {
-    final Checkpoint source = subject.model();
+    final ModelSource source = subject.model();
     final CellResult dense = denseRecord.result().orElseThrow();
     final CellResult record = cellRecord.result().orElseThrow();
     final CellId cell = cellRecord.cell();
@@ -52,9 +53,11 @@ final class ModelCard {
     card.append(
         String.format(
             Locale.ROOT,
-            labels
-                ? "A text encoder with a head for the task `%s`, made by Bantam from `%s`.\n\n"
-                : "A text encoder, measured on the task `%s`, made by Bantam from `%s`.\n\n",
+            subject.network().isPresent()
+                ? "A DL4J network for the task `%s`, made by Bantam from `%s`.\n\n"
+                : labels
+                    ? "A text encoder with a head for the task `%s`, made by Bantam from `%s`.\n\n"
+                    : "A text encoder, measured on the task `%s`, made by Bantam from `%s`.\n\n",
             cell.task(),
             source.provenance().source()));
     card.append("## Measured\n\n");
@@ -95,6 +98,8 @@ final class ModelCard {
           "`delta.safetensors` holds the differences to the model that its metadata names. Bantam"
               + " opens this folder like any model folder when that one stands beside it under its"
               + " name, or is a named model.\n\n");
+    } else if (subject.network().isPresent()) {
+      card.append(NetworkFolder.usage(subject.network().get()));
     } else if (format.id() == ExportFormat.COMPRESSED_TENSORS) {
       card.append(QuantizedFolder.USAGE);
     } else if (format.id() == ExportFormat.SAFETENSORS) {
@@ -109,7 +114,7 @@ final class ModelCard {
   }
 
   private static String packed(Subject subject, String treatment) {
-    final Checkpoint source = subject.model();
+    final Checkpoint source = subject.encoder();
     final boolean labels = subject.task().kind().hasLabels();
     return (treatment.isEmpty()
             ? "The weights are plain float32 safetensors. "

@@ -48,6 +48,9 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
   /** Tokens of an evaluation batch, see {@code Evaluator}. */
   private static final long EVALUATION_TOKENS = 4096;
 
+  /** Rows of an evaluation batch of a network, see {@code Evaluator}. */
+  private static final long NETWORK_ROWS = 512;
+
   /** Mean tokens of a word or piece of punctuation in English text, for texts not yet tokenized. */
   private static final double TOKENS_PER_WORD = 1.3;
 
@@ -208,7 +211,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
   private static long vectors(Prepared prepared, Subject subject) {
     return subject.task().kind().hasLabels()
         ? 0
-        : 4 * BYTES * inputs(prepared, subject) * subject.model().architecture().hiddenSize();
+        : 4 * BYTES * inputs(prepared, subject) * subject.encoder().architecture().hiddenSize();
   }
 
   /** Texts that are evaluated one by one. */
@@ -268,8 +271,11 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
 
   private static long ofModel(Prepared prepared, Subject subject) {
     final FinetuneSettings settings = prepared.experiment().finetune();
-    final Architecture a = subject.model().architecture();
     final long weights = weights(subject);
+    if (subject.network().isPresent()) {
+      return ofNetwork(subject);
+    }
+    final Architecture a = subject.encoder().architecture();
     if (!trains(prepared, subject) && !retrains(prepared, subject)) {
       return 3 * weights + forResults(a);
     }
@@ -291,6 +297,17 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
             : Math.max(momentsAndBest, fineTuned));
   }
 
+  /**
+   * The source, the live network, its gradients and what is read back; activations of a batch in
+   * both directions, as if every matrix gave one value a row. A guess for convolutions, which give
+   * one a place.
+   */
+  private static long ofNetwork(Subject subject) {
+    final long outputs =
+        Prepared.shapes(subject).values().stream().mapToLong(shape -> shape[0]).sum();
+    return 4 * weights(subject) + 2 * BYTES * NETWORK_ROWS * outputs;
+  }
+
   /** Whether a step trains. */
   private static boolean retrains(Prepared prepared, Subject subject) {
     return largest(prepared, subject, Step.Cost::epochs) > 0;
@@ -300,10 +317,10 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     return subject.isTrained(prepared.experiment().finetune());
   }
 
-  /** Elements of the matrices of the encoder layers. */
+  /** Elements of the matrices of the layers. */
   private static long encoderMatrices(Subject subject) {
     return Prepared.shapes(subject).entrySet().stream()
-        .filter(e -> TensorSelector.isEncoderMatrix(e.getKey()))
+        .filter(e -> TensorSelector.isLayerMatrix(e.getKey()))
         .mapToLong(e -> elements(e.getValue()))
         .sum();
   }
@@ -343,7 +360,8 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
             .orElse(subject.task().examples(Split.TRAIN).size());
     final int evaluatedRows = subject.examples(prepared.split());
     final int tuneRows = subject.tuneExamples();
-    final double tokens = meanWords(subject, Split.TRAIN) * TOKENS_PER_WORD + 2;
+    final double tokens =
+        subject.network().isPresent() ? 1 : meanWords(subject, Split.TRAIN) * TOKENS_PER_WORD + 2;
     double passes = 0;
     double own = 0;
     for (Cell cell : prepared.cells()) {
@@ -372,7 +390,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     }
     final double rows = subject.examples(prepared.split());
     final long cells = prepared.cells().stream().filter(c -> c.subject() == subject).count();
-    return 2 * rows * rows * subject.model().architecture().hiddenSize() * cells;
+    return 2 * rows * rows * subject.encoder().architecture().hiddenSize() * cells;
   }
 
   private static double meanWords(Subject subject, Split split) {

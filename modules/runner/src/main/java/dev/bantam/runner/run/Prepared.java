@@ -1,13 +1,13 @@
 package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.ModelSource;
 import dev.bantam.checkpoint.Models;
 import dev.bantam.checkpoint.NamePattern;
 import dev.bantam.compression.Operations;
 import dev.bantam.compression.Step;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
-import dev.bantam.model.ParameterShapes;
 import dev.bantam.runner.experiment.DeltaSpec;
 import dev.bantam.runner.experiment.Experiment;
 import dev.bantam.runner.experiment.ExperimentFile;
@@ -123,7 +123,7 @@ public record Prepared(
         .orElseThrow()
         .base()
         .map(bases::get)
-        .orElse(cell.subject().model());
+        .orElseGet(cell.subject()::encoder);
   }
 
   /** How a fine-tuned cell is trained. */
@@ -149,9 +149,9 @@ public record Prepared(
     }
     final Experiment<Step> experiment =
         options.smoke() ? smoke(file.experiment(), tasks) : file.experiment();
-    final List<Checkpoint> models = new ArrayList<>();
+    final List<ModelSource> models = new ArrayList<>();
     for (String name : experiment.models()) {
-      failures.collect(() -> models.add(model(sources.model(name), options)));
+      failures.collect(() -> models.add(model(sources.any(name), options)));
     }
     final Map<String, Checkpoint> bases = new LinkedHashMap<>();
     for (Variant<Step> variant : experiment.variants()) {
@@ -160,10 +160,11 @@ public record Prepared(
           .flatMap(DeltaSpec::base)
           .filter(name -> !bases.containsKey(name))
           .ifPresent(
-              name -> failures.collect(() -> bases.put(name, model(sources.model(name), options))));
+              name ->
+                  failures.collect(() -> bases.put(name, encoder(sources.model(name), options))));
     }
     final List<Subject> subjects = new ArrayList<>();
-    for (Checkpoint model : models) {
+    for (ModelSource model : models) {
       for (Task task : tasks) {
         final int limit =
             options.smoke() ? SMOKE_EXAMPLES : options.limit().orElse(Integer.MAX_VALUE);
@@ -171,6 +172,10 @@ public record Prepared(
       }
     }
     for (Subject subject : subjects) {
+      if (subject.mismatch().isPresent()) {
+        file.settings().problem("task", subject.mismatch().get());
+        continue; // whatever else does not fit follows from it
+      }
       check(file, experiment, subject);
       if (trainsAnything(experiment, subject)) {
         failures.collect(() -> Tasked.requireTune(subject.task()));
@@ -215,7 +220,12 @@ public record Prepared(
         .toList();
   }
 
-  private static Checkpoint model(Checkpoint model, RunOptions options) {
+  /** A network is small enough to be tried as it is. */
+  private static ModelSource model(ModelSource model, RunOptions options) {
+    return model instanceof Checkpoint encoder ? encoder(encoder, options) : model;
+  }
+
+  private static Checkpoint encoder(Checkpoint model, RunOptions options) {
     Tasked.requireTokenizer(model);
     return options.smoke()
         ? Models.random(model, Math.min(SMOKE_LAYERS, model.architecture().layers().size()), 1L)
@@ -310,9 +320,58 @@ public record Prepared(
         .findFirst();
   }
 
+  /** What the grammar knows and a DL4J network cannot do. */
+  private static void network(
+      ExperimentFile<Step> file, Experiment<Step> experiment, SavedNetwork network) {
+    if (experiment.finetune().when() == FinetuneSettings.When.ALWAYS
+        || experiment.variants().stream().anyMatch(v -> v.finetune().isPresent())) {
+      file.settings()
+          .problem(
+              "model",
+              "'"
+                  + network.name()
+                  + "' is a DL4J network, which DL4J trains. Leave 'finetune' out.");
+    }
+    for (Variant<Step> variant : experiment.variants()) {
+      if (variant.merge().isPresent() || variant.delta().isPresent()) {
+        file.settings()
+            .problem(
+                "variants",
+                "variant '"
+                    + variant.name()
+                    + "' merges fine-tuned encoders or stores their differences, and '"
+                    + network.name()
+                    + "' is a DL4J network. Take the variant out.");
+      }
+    }
+    if (experiment.evaluate().latency().isPresent()) {
+      file.settings()
+          .problem(
+              "evaluate",
+              "latency is that of Bantam's own encoder, and '"
+                  + network.name()
+                  + "' runs in DL4J. Leave it out.");
+    }
+    for (ExportFormat format : experiment.exports()) {
+      if (format != ExportFormat.SAFETENSORS) {
+        file.settings()
+            .problem(
+                "export",
+                "'"
+                    + ExportFormats.id(format)
+                    + "' cannot hold the DL4J network '"
+                    + network.name()
+                    + "'; export safetensors, which holds a zip for DL4J beside the packed"
+                    + " weights");
+      }
+    }
+  }
+
   private static void check(
       ExperimentFile<Step> file, Experiment<Step> experiment, Subject subject) {
-    if (subject.task().kind().hasLabels()) {
+    if (subject.network().isPresent()) {
+      network(file, experiment, subject.network().get());
+    } else if (subject.task().kind().hasLabels()) {
       finetuning(file, experiment.finetune(), subject);
     } else if (experiment.finetune().when() == FinetuneSettings.When.ALWAYS) {
       file.finetune()
@@ -328,7 +387,8 @@ public record Prepared(
     experiment
         .evaluate()
         .latency()
-        .filter(l -> l.length() > subject.model().architecture().longestSequence())
+        .filter(l -> subject.network().isEmpty())
+        .filter(l -> l.length() > subject.encoder().architecture().longestSequence())
         .ifPresent(
             l ->
                 file.settings()
@@ -339,7 +399,7 @@ public record Prepared(
                             + ", but '"
                             + subject.model().name()
                             + "' reads at most "
-                            + subject.model().architecture().longestSequence()
+                            + subject.encoder().architecture().longestSequence()
                             + " tokens."));
     for (ExportFormat format : experiment.exports()) {
       if (format != ExportFormat.DELTA
@@ -357,7 +417,7 @@ public record Prepared(
     }
     final Map<String, long[]> shapes = shapes(subject);
     for (Variant<Step> variant : file.experiment().variants()) { // as written, also in a smoke run
-      if (variant.finetune().isPresent()) {
+      if (variant.finetune().isPresent() && subject.network().isEmpty()) {
         finetuning(file, variant, subject);
       }
       if (variant.merge().filter(m -> m.isFor(subject.task().name())).isPresent()
@@ -403,6 +463,7 @@ public record Prepared(
                     + " from.");
       }
       if (variant.delta().filter(d -> d.base().isEmpty()).isPresent()
+          && subject.network().isEmpty()
           && !subject.isTrained(experiment.finetune())) {
         file.settings()
             .problem(
@@ -480,8 +541,7 @@ public record Prepared(
 
   /** Names and shapes of the dense model's parameters. */
   static Map<String, long[]> shapes(Subject subject) {
-    return ParameterShapes.of(
-        subject.model().architecture(), subject.head(), subject.model().pooling());
+    return subject.shapes();
   }
 
   private static List<Cell> cells(

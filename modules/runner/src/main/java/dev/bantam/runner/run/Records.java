@@ -78,12 +78,12 @@ final class Records {
         SafetensorsFile.sha256(file));
   }
 
-  /** Share of zeros in the matrices of the encoder layers. */
+  /** Share of zeros in the matrices of the layers. */
   static double sparsity(Map<String, INDArray> weights) {
     double zeros = 0;
     double elements = 0;
     for (Map.Entry<String, INDArray> weight : weights.entrySet()) {
-      if (TensorSelector.isEncoderMatrix(weight.getKey())) {
+      if (TensorSelector.isLayerMatrix(weight.getKey())) {
         final float[] values = Floats.toArray(weight.getValue());
         zeros += Math.rint(WeightErrors.sparsity(values) * values.length);
         elements += values.length;
@@ -92,12 +92,12 @@ final class Records {
     return elements == 0 ? 0 : zeros / elements;
   }
 
-  /** Mean bits over the encoder weights that a step quantized; empty if none was. */
+  /** Mean bits over the layers' weights that a step quantized; empty if none was. */
   static OptionalDouble bits(List<StepLog> logs, Map<String, INDArray> weights) {
     final Map<String, Integer> last = new LinkedHashMap<>(); // a later step has the last word
     for (StepLog log : logs) {
       for (StepLog.Entry entry : log.tensors()) {
-        if (entry.bits().isPresent() && TensorSelector.isEncoderMatrix(entry.name())) {
+        if (entry.bits().isPresent() && TensorSelector.isLayerMatrix(entry.name())) {
           last.put(entry.name(), entry.bits().getAsInt());
         }
       }
@@ -212,7 +212,7 @@ final class Records {
     final List<TensorRecord> tensors = new ArrayList<>();
     after.forEach(
         (name, tensor) -> {
-          if (TensorSelector.isEncoderMatrix(name)) {
+          if (TensorSelector.isLayerMatrix(name)) {
             final float[] values = Floats.toArray(tensor);
             tensors.add(
                 new TensorRecord(

@@ -177,7 +177,7 @@ public final class Sensitivities {
         new Bench(new Subject(model, task, Integer.MAX_VALUE, false), workers, progress)) {
       final CompressionState state =
           new CompressionState(
-              bench.model().weights(),
+              bench.weights(),
               Seeds.ofDraw(seed, 1),
               new BenchResources(bench, OptionalInt.empty(), seed, model.parameters(), work));
       state.carry(bench.operations());

@@ -2,16 +2,20 @@ package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
 import dev.bantam.checkpoint.Head;
+import dev.bantam.checkpoint.ModelSource;
 import dev.bantam.data.Split;
 import dev.bantam.data.Task;
 import dev.bantam.data.TaskKind;
+import dev.bantam.model.ParameterShapes;
 import dev.bantam.runner.experiment.FinetuneSettings;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
 /** What an experiment works on: one model with one task. Compared by identity. */
 final class Subject {
-  private final Checkpoint model;
+  private final ModelSource model;
   private final Task task;
   private final int limit;
   private final boolean smoke;
@@ -23,15 +27,42 @@ final class Subject {
    * @param smoke whether the limit holds for tune too; otherwise what is chosen is chosen on all of
    *     it
    */
-  Subject(Checkpoint model, Task task, int limit, boolean smoke) {
+  Subject(ModelSource model, Task task, int limit, boolean smoke) {
     this.model = model;
     this.task = task;
     this.limit = limit;
     this.smoke = smoke;
   }
 
-  Checkpoint model() {
+  ModelSource model() {
     return model;
+  }
+
+  /**
+   * The model as an encoder.
+   *
+   * @throws IllegalStateException if it is a network, which callers have asked before
+   */
+  Checkpoint encoder() {
+    if (model instanceof Checkpoint encoder) {
+      return encoder;
+    }
+    throw new IllegalStateException("'" + model.name() + "' is no encoder");
+  }
+
+  /** The model as a DL4J network; empty for an encoder. */
+  Optional<SavedNetwork> network() {
+    return model instanceof SavedNetwork network ? Optional.of(network) : Optional.empty();
+  }
+
+  /** Names and shapes of the dense model's parameters. */
+  Map<String, long[]> shapes() {
+    if (network().isEmpty()) {
+      return ParameterShapes.of(encoder().architecture(), head(), encoder().pooling());
+    }
+    final Map<String, long[]> shapes = new LinkedHashMap<>();
+    model.parameters().forEach((name, tensor) -> shapes.put(name, tensor.shape()));
+    return shapes;
   }
 
   /** Whether another subject has the same model; models are compared by identity. */
@@ -60,23 +91,24 @@ final class Subject {
    * no labels.
    */
   Optional<Head> head() {
-    return task.kind().hasLabels() ? task.head() : model.head();
+    return task.kind().hasLabels() ? task.head() : encoder().head();
   }
 
   /** The model's description with that head; the weights are still the source's. */
   Checkpoint withTaskHead() {
+    final Checkpoint encoder = encoder();
     return new Checkpoint(
-        model.name(),
-        model.architecture(),
+        encoder.name(),
+        encoder.architecture(),
         head(),
-        model.pooling(),
-        model.normalize(),
-        model.maxLength(),
-        model.parameters(),
-        model.tokenizer(),
-        model.signature(),
-        model.operations(),
-        model.provenance());
+        encoder.pooling(),
+        encoder.normalize(),
+        encoder.maxLength(),
+        encoder.parameters(),
+        encoder.tokenizer(),
+        encoder.signature(),
+        encoder.operations(),
+        encoder.provenance());
   }
 
   /**
@@ -84,12 +116,37 @@ final class Subject {
    * task's order, or the task has no labels.
    */
   boolean hasHead() {
-    return model.head().equals(head());
+    return network().isPresent() || encoder().head().equals(head());
   }
 
-  /** Whether the dense model is a fine-tuned one; without labels it is the source as it is. */
+  /**
+   * Why the task cannot be asked of the model at all: one reads texts and the other is numbers, or
+   * they have other numbers of inputs or classes.
+   *
+   * @return a sentence
+   */
+  Optional<String> mismatch() {
+    if (network().isPresent()) {
+      return network().get().mismatch(task);
+    }
+    return task.features() == 0
+        ? Optional.empty()
+        : Optional.of(
+            "The task '"
+                + task.name()
+                + "' is rows of numbers, and '"
+                + model.name()
+                + "' reads texts. Name a DL4J network (a .zip), or the columns of texts with"
+                + " 'text'.");
+  }
+
+  /**
+   * Whether the dense model is a fine-tuned one; without labels it is the source as it is, and a
+   * network is always, since DL4J has trained it.
+   */
   boolean isTrained(FinetuneSettings settings) {
-    return task.kind().hasLabels()
+    return network().isEmpty()
+        && task.kind().hasLabels()
         && (settings.when() == FinetuneSettings.When.ALWAYS || !hasHead());
   }
 

@@ -1,6 +1,7 @@
 package dev.bantam.runner.run;
 
 import dev.bantam.checkpoint.Checkpoint;
+import dev.bantam.checkpoint.ModelSource;
 import dev.bantam.checkpoint.NamePattern;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.data.Fidelity;
@@ -37,7 +38,7 @@ public final class Tasked {
    * @throws BantamException (bad input) if its head does not give the task's labels
    */
   public static Map<Metric, Double> evaluate(
-      Checkpoint model, Task task, Split split, int limit, Workers workers, Progress progress) {
+      ModelSource model, Task task, Split split, int limit, Workers workers, Progress progress) {
     return evaluate(model, task, split, limit, Optional.empty(), workers, progress);
   }
 
@@ -50,7 +51,7 @@ public final class Tasked {
    *     be compared with the reference
    */
   public static Map<Metric, Double> evaluate(
-      Checkpoint model,
+      ModelSource model,
       Task task,
       Split split,
       int limit,
@@ -68,7 +69,7 @@ public final class Tasked {
                   why.substring(0, 1).toUpperCase(Locale.ROOT) + why.substring(1));
             });
     final Optional<Fidelity> right =
-        reference.map(r -> vectors(r, model, task, split, limit, workers, progress));
+        reference.map(r -> vectors(r, subject.encoder(), task, split, limit, workers, progress));
     try (Bench bench = new Bench(subject, workers, progress)) {
       right.ifPresent(r -> bench.compareWith(split, r));
       return bench.evaluate(split, "Evaluating " + model.name() + " on " + split.id()).metrics();
@@ -78,16 +79,24 @@ public final class Tasked {
   /**
    * Refuses a model that a task cannot be asked of.
    *
-   * @throws BantamException (bad input) if it has no tokenizer, or not the task's head
+   * @throws BantamException (bad input) if it has no tokenizer, or not the task's head, or reads
+   *     something else than the task is
    */
-  static void requireFits(Checkpoint model, Task task) {
+  static void requireFits(ModelSource model, Task task) {
     requireTokenizer(model);
-    if (!new Subject(model, task, 1, false).hasHead()) {
+    final Subject subject = new Subject(model, task, 1, false);
+    subject
+        .mismatch()
+        .ifPresent(
+            why -> {
+              throw BantamException.badInput(why);
+            });
+    if (!subject.hasHead()) {
       throw BantamException.badInput(
           "The model '"
               + model.name()
               + "' has "
-              + model.head().map(h -> "a head for " + h.labels()).orElse("no head")
+              + subject.encoder().head().map(h -> "a head for " + h.labels()).orElse("no head")
               + ", and the task '"
               + task.name()
               + "' has the labels "
@@ -246,7 +255,7 @@ public final class Tasked {
     }
   }
 
-  static void requireTokenizer(Checkpoint model) {
+  static void requireTokenizer(ModelSource model) {
     if (model.tokenizer().isEmpty()) {
       throw BantamException.badInput(
           "The model '"
