@@ -46,8 +46,7 @@ class OnnxBenchTest {
     final MavenArtifacts artifacts = new MavenArtifacts(Progress.NONE, false);
     final Map<OnnxFile, byte[]> all =
         new EnumMap<>(OnnxFiles.of(model, artifacts, workers, Progress.NONE));
-    all.put(
-        OnnxFile.STATIC, OnnxFiles.calibrated(model, artifacts, workers, Progress.NONE));
+    all.put(OnnxFile.STATIC, OnnxFiles.calibrated(model, artifacts, workers, Progress.NONE));
     return all;
   }
 

@@ -88,8 +88,9 @@ public final class PackedFile {
    * What some bytes of a file are for.
    *
    * @param group {@code embeddings} (the word, position and type matrices), {@code encoder} (the
-   *     six matrices of each layer, or those of a network that is none), {@code head} (the classifier), {@code rest} (biases,
-   *     LayerNorms, pooler, operations, everything else) or {@code file}
+   *     six matrices of each layer, or those of a network that is none), {@code head} (the
+   *     classifier), {@code rest} (biases, LayerNorms, pooler, operations, everything else) or
+   *     {@code file}
    * @param part as {@link CompressedTensor.Part#id()}, or {@code header} for the group {@code file}
    * @param bytes more than 0
    */
