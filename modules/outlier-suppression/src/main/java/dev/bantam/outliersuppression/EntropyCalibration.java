@@ -70,8 +70,9 @@ final class EntropyCalibration {
       for (int k = from; k < from + merged; k++) {
         filled += p[k] == 0 ? 0 : 1;
       }
-      for (int k = from; filled > 0 && k < from + merged; k++) {
-        q[k] = sum / filled; // a whole number
+      final long share = filled == 0 ? 0 : sum / filled; // cut to a whole number
+      for (int k = from; k < from + merged; k++) {
+        q[k] = share;
       }
     }
     return smooth(p) && smooth(q) ? divergence(p, q) : Float.POSITIVE_INFINITY;
