@@ -70,9 +70,9 @@ final class EntropyCalibration {
       for (int k = from; k < from + merged; k++) {
         filled += p[k] == 0 ? 0 : 1;
       }
-      final long mean = filled == 0 ? 0 : sum / filled; // of whole numbers, as there
+      final long share = filled == 0 ? 0 : sum / filled; // cut to a whole number
       for (int k = from; k < from + merged; k++) {
-        q[k] = mean;
+        q[k] = share;
       }
     }
     return smooth(p) && smooth(q) ? divergence(p, q) : Float.POSITIVE_INFINITY;
