@@ -3,6 +3,7 @@ package dev.bantam.tensor;
 import com.sun.jna.Library;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
+import com.sun.jna.Platform;
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -47,6 +48,9 @@ public final class NativeRuntime {
 
   /** Share of the machine's memory that the process may take; the rest is the system's. */
   private static final int MEMORY_PERCENT = 85;
+
+  /** Of {@code dlfcn.h}; without {@code RTLD_GLOBAL}. */
+  private static final int RTLD_LAZY = 1;
 
   /** {@code M_MMAP_THRESHOLD} of {@code malloc.h}. */
   private static final int MALLOPT_MMAP_THRESHOLD = -3;
@@ -214,9 +218,15 @@ public final class NativeRuntime {
   /**
    * The copies of the library: ND4J and the binding load one each, and which of them a call reaches
    * is up to the dynamic linker. They lie beside the binding.
+   *
+   * <p>On Linux they are opened for this class alone. JNA by itself makes the symbols of what it
+   * opens visible to all libraries; one copy then gives back buffers that the other has taken, and
+   * after 640 products of ND4J there are none left.
    */
   private static List<NativeLibrary> openBlas(String binding) {
     final Path folder = Path.of(binding).toAbsolutePath().getParent();
+    final Map<String, Integer> options =
+        Platform.isLinux() ? Map.of(Library.OPTION_OPEN_FLAGS, RTLD_LAZY) : Map.of();
     try (var files = Files.list(folder)) {
       return files
           .filter(
@@ -226,7 +236,7 @@ public final class NativeRuntime {
               })
           .filter(f -> Files.isRegularFile(f, LinkOption.NOFOLLOW_LINKS))
           .sorted()
-          .map(f -> NativeLibrary.getInstance(f.toString()))
+          .map(f -> NativeLibrary.getInstance(f.toString(), options))
           .toList();
     } catch (IOException | UnsatisfiedLinkError e) {
       LOG.warn(

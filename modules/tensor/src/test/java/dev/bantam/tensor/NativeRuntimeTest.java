@@ -11,6 +11,8 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 class NativeRuntimeTest {
@@ -24,6 +26,18 @@ class NativeRuntimeTest {
     final List<Integer> threads = NativeRuntime.blasThreads();
     assertFalse(threads.isEmpty());
     assertEquals(Set.of(1), threads.stream().collect(Collectors.toSet()), threads::toString);
+  }
+
+  /** OpenBLAS has 640 buffers. Where one copy frees what the other took, this ends the process. */
+  @Test
+  void productsOfNd4jGiveTheirBuffersBack() {
+    NativeRuntime.initialize();
+    final INDArray x = Nd4j.ones(DataType.FLOAT, 64, 64);
+    final INDArray y = Nd4j.zeros(DataType.FLOAT, 64, 64);
+    for (int i = 0; i < 700; i++) {
+      x.mmuli(x.transpose(), y);
+    }
+    assertEquals(64f, y.getFloat(63, 63));
   }
 
   @ParameterizedTest
