@@ -99,7 +99,7 @@ public record ExportCheck(int inputs, double largest, double mean, double relati
   }
 
   /** The texts as tokens; of a model without a tokenizer, as many rows of arbitrary ones. */
-  private static List<Encoding> texts(Checkpoint like) {
+  static List<Encoding> texts(Checkpoint like) {
     if (like.tokenizer().isPresent()) {
       return TEXTS.stream()
           .map(text -> like.tokenizer().get().encode(text, like.maxLength()))

@@ -13,12 +13,15 @@ import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.CompressedTensor;
 import dev.bantam.compression.DenseTensor;
 import dev.bantam.compression.Operations;
+import dev.bantam.export.RoundingCheck;
 import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
 import dev.bantam.tensor.Workers;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,6 +32,7 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import onnx.Onnx;
 import org.junit.jupiter.api.AfterAll;
@@ -37,6 +41,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.nd4j.shade.protobuf.ByteString;
 
 /**
  * Files of models that round activations by fixed ranges or shift and scale residuals, against our
@@ -244,6 +249,89 @@ class SiteMapsTest {
             new OnnxInterpreter(file)
                 .runUnrounded(TEXTS.inputs(Signature.STANDARD), TEXTS.texts().size()));
     requireNear(own(plain), unrounded, 1e-5, "unrounded");
+  }
+
+  /** Damage to one place that the outputs alone would hardly show after a few layers. */
+  private enum Damage {
+    OTHER_SCALE("rounds -?[0-9.E-]+ at layer.1.ffn.hidden to"),
+    OTHER_ZERO_POINT("rounds -?[0-9.E-]+ at layer.1.ffn.hidden to"),
+    OTHER_BOUND("rounds -?[0-9.E-]+ at layer.1.ffn.hidden to"),
+    OTHER_PLACE("rounds other values at layer.1.ffn.(hidden|input) than the model"),
+    NO_ROUNDING("rounds at \\[.*, and the model at \\[");
+
+    private final String message;
+
+    Damage(String message) {
+      this.message = message;
+    }
+
+    void to(Onnx.GraphProto.Builder graph) {
+      final String hidden = "layer.1.ffn.hidden";
+      switch (this) {
+        case OTHER_SCALE -> floats(tensor(graph, hidden + "_scale"), 1.01f);
+        case OTHER_BOUND -> floats(tensor(graph, hidden + "_high"), 0.98f);
+        case OTHER_ZERO_POINT -> {
+          final Onnx.TensorProto.Builder zero = tensor(graph, hidden + "_zero_point");
+          zero.setRawData(
+              ByteString.copyFrom(new byte[] {(byte) (zero.getRawData().byteAt(0) + 1)}));
+        }
+        case OTHER_PLACE ->
+            node(graph, "/layer.1/ffn/input/Clip")
+                .setInput(0, node(graph, "/layer.1/attention/input/Clip").getInput(0));
+        case NO_ROUNDING -> {
+          final Onnx.NodeProto.Builder quantize = node(graph, "/layer.1/ffn/hidden/QuantizeLinear");
+          final Onnx.NodeProto.Builder restore =
+              node(graph, "/layer.1/ffn/hidden/DequantizeLinear");
+          final String before = quantize.getInput(0);
+          quantize.clearInput().addInput(before).setOpType("Relu");
+          restore.clearInput().addInput(before).setOpType("Relu");
+        }
+      }
+    }
+
+    private static void floats(Onnx.TensorProto.Builder tensor, float factor) {
+      final float value =
+          tensor.getRawData().asReadOnlyByteBuffer().order(ByteOrder.LITTLE_ENDIAN).getFloat();
+      final ByteBuffer raw = ByteBuffer.allocate(Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+      tensor.setRawData(ByteString.copyFrom(raw.putFloat(value * factor).array()));
+    }
+
+    private static Onnx.TensorProto.Builder tensor(Onnx.GraphProto.Builder graph, String name) {
+      return graph.getInitializerBuilderList().stream()
+          .filter(t -> t.getName().equals(name))
+          .findFirst()
+          .orElseThrow();
+    }
+
+    private static Onnx.NodeProto.Builder node(Onnx.GraphProto.Builder graph, String name) {
+      return graph.getNodeBuilderList().stream()
+          .filter(n -> n.getName().equals(name))
+          .findFirst()
+          .orElseThrow();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aDamagedPlaceIsFound(Damage damage) throws IOException {
+    final CompressedModel plain = new CompressedModel(integers(false).tensors(), residuals());
+    // narrower codes are cut before, and there any zero point gives the same
+    final int bits = damage == Damage.OTHER_ZERO_POINT ? 8 : 6;
+    final CompressedModel model = rounded(plain, PRODUCT_INPUTS, bits, false);
+    final Path file = write(model, OnnxFormat.INT8);
+    try (EncoderModel exact = encoder(plain)) {
+      RoundingCheck.require(exact, MODEL, model, file);
+      final Onnx.ModelProto.Builder changed =
+          Onnx.ModelProto.parseFrom(Files.readAllBytes(file)).toBuilder();
+      damage.to(changed.getGraphBuilder());
+      Files.write(file, changed.build().toByteArray());
+      final String message =
+          assertThrows(
+                  IllegalStateException.class,
+                  () -> RoundingCheck.require(exact, MODEL, model, file))
+              .getMessage();
+      assertTrue(Pattern.compile(damage.message).matcher(message).find(), message);
+    }
   }
 
   /** Every product becomes one of integers; no matrix is left in float32. */
