@@ -107,7 +107,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
   /** ONNX keeps float32, or about a byte a parameter. */
   private static long exportedBytes(Cell cell, ExportFormat format, long packed) {
     final long parameters =
-        Prepared.shapes(cell.subject()).values().stream().mapToLong(Prediction::elements).sum();
+        cell.subject().shapes().values().stream().mapToLong(Prediction::elements).sum();
     return switch (format) {
       case ONNX -> BYTES * parameters;
       case ONNX_INT8, ONNX_INT4 -> parameters;
@@ -128,7 +128,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
       return 0;
     }
     final FinetuneSettings settings = prepared.experiment().finetune();
-    return Prepared.shapes(subject).entrySet().stream()
+    return subject.shapes().entrySet().stream()
         .filter(e -> settings.freeze().stream().noneMatch(p -> matches(p, e.getKey())))
         .mapToLong(e -> BYTES * elements(e.getValue()))
         .sum();
@@ -142,7 +142,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
   /** Bytes of a cell's packed weights, headers apart; a guess where only the weights can tell. */
   static long storedBytes(Cell cell) {
     final Map<String, Long> bytes = new LinkedHashMap<>();
-    final Map<String, long[]> shapes = Prepared.shapes(cell.subject());
+    final Map<String, long[]> shapes = cell.subject().shapes();
     shapes.forEach((name, shape) -> bytes.put(name, BYTES * elements(shape)));
     forecasts(cell).forEach(f -> bytes.put(f.tensor(), f.storedBytes()));
     return bytes.values().stream().mapToLong(Long::longValue).sum();
@@ -152,7 +152,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
    * What the steps of a cell will do, in order; a tensor of several steps is in it several times.
    */
   static List<Forecast> forecasts(Cell cell) {
-    final Map<String, long[]> shapes = Prepared.shapes(cell.subject());
+    final Map<String, long[]> shapes = cell.subject().shapes();
     final Map<String, Forecast> before = new LinkedHashMap<>();
     final List<Forecast> all = new ArrayList<>();
     for (ParsedStep<Step> step : cell.variant().steps()) {
@@ -172,7 +172,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
   }
 
   private static long weights(Subject subject) {
-    return Prepared.shapes(subject).values().stream().mapToLong(s -> BYTES * elements(s)).sum();
+    return subject.shapes().values().stream().mapToLong(s -> BYTES * elements(s)).sum();
   }
 
   /**
@@ -182,10 +182,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
    */
   private static long heap(Prepared prepared, Subject subject) {
     final long largest =
-        Prepared.shapes(subject).values().stream()
-            .mapToLong(s -> BYTES * elements(s))
-            .max()
-            .orElse(0);
+        subject.shapes().values().stream().mapToLong(s -> BYTES * elements(s)).max().orElse(0);
     long texts = 0;
     for (Split split : Split.values()) {
       texts +=
@@ -231,7 +228,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
   }
 
   private static Stream<Step.Cost> costs(Cell cell) {
-    final Map<String, long[]> shapes = Prepared.shapes(cell.subject());
+    final Map<String, long[]> shapes = cell.subject().shapes();
     return cell.variant().steps().stream().map(step -> step.value().cost(shapes));
   }
 
@@ -303,8 +300,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
    * one a place.
    */
   private static long ofNetwork(Subject subject) {
-    final long outputs =
-        Prepared.shapes(subject).values().stream().mapToLong(shape -> shape[0]).sum();
+    final long outputs = subject.shapes().values().stream().mapToLong(shape -> shape[0]).sum();
     return 4 * weights(subject) + 2 * BYTES * NETWORK_ROWS * outputs;
   }
 
@@ -319,7 +315,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
 
   /** Elements of the matrices of the layers. */
   private static long encoderMatrices(Subject subject) {
-    return Prepared.shapes(subject).entrySet().stream()
+    return subject.shapes().entrySet().stream()
         .filter(e -> TensorSelector.isLayerMatrix(e.getKey()))
         .mapToLong(e -> elements(e.getValue()))
         .sum();

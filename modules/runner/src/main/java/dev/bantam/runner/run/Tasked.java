@@ -178,7 +178,7 @@ public final class Tasked {
     }
     requireTokenizer(model);
     requireTune(task);
-    final Set<String> names = Prepared.shapes(new Subject(model, task, 1, false)).keySet();
+    final Set<String> names = new Subject(model, task, 1, false).shapes().keySet();
     for (String pattern : settings.freeze()) {
       final NamePattern compiled = NamePattern.of(pattern);
       if (names.stream().noneMatch(compiled::matches)) {
