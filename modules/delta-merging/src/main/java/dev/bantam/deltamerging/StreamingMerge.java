@@ -34,15 +34,6 @@ public final class StreamingMerge implements AutoCloseable {
   /** Memory for tensors that are merged beside the largest one. */
   private static final long MEMORY = 256L << 20;
 
-  /** From this length on, the warning about large deltas looks at a part of the elements. */
-  private static final int SAMPLED = 1 << 16;
-
-  /** It then looks at every so many-th. */
-  private static final int STRIDE = 61;
-
-  /** Sums side by side where the order does not matter. */
-  private static final int LANES = 1024;
-
   private final MergeRecipe recipe;
   private final MergeSources sources;
   private final long seed;
@@ -273,9 +264,7 @@ public final class StreamingMerge implements AutoCloseable {
         recipe.method().needsWholeModel() && !left.isEmpty()
             ? reader.wholeModel(merger, pool, progress)
             : null;
-    final boolean watched = recipe.front().isRandom();
-    final DeltaStatistics[] deltas = new DeltaStatistics[models.size()];
-    java.util.Arrays.setAll(deltas, t -> new DeltaStatistics());
+    final DeltaWatch watch = new DeltaWatch(models);
     final TensorFiles[] buffers = new TensorFiles[workers.threads()];
     java.util.Arrays.setAll(buffers, w -> new TensorFiles());
     final long total = left.stream().mapToLong(OutputTensor::bytes).sum();
@@ -292,8 +281,8 @@ public final class StreamingMerge implements AutoCloseable {
                 pool.reserve(bytes);
                 try {
                   final float[][] tensors = reader.tensors(t, pool, buffers[worker]);
-                  if (watched) {
-                    watch(tensors, deltas);
+                  if (recipe.front().isRandom()) {
+                    watch.add(tensors);
                   }
                   final float[] merged = merge(t, tensors, reader, whole, buffers[worker]);
                   buffers[worker].write(merged, t.type(), file, at);
@@ -314,7 +303,7 @@ public final class StreamingMerge implements AutoCloseable {
           });
     }
     journal.sync();
-    warn(deltas, progress);
+    watch.warn(progress);
   }
 
   private float[] merge(
@@ -330,71 +319,8 @@ public final class StreamingMerge implements AutoCloseable {
             t.precision(),
             reader.statistics(t, buffer).orElse(null),
             whole);
-    checkFinite(t, merged);
+    FiniteValues.require(t, merged);
     return merged;
-  }
-
-  private static void checkFinite(OutputTensor t, float[] merged) {
-    if (isFinite(merged)) {
-      return;
-    }
-    for (int i = 0; i < merged.length; i++) {
-      if (!Float.isFinite(merged[i])) {
-        throw BantamException.badInput(
-            "Tensor '"
-                + t.name()
-                + "': element "
-                + i
-                + " of the result is "
-                + merged[i]
-                + ". One of the models holds such a value, or the result leaves the range of "
-                + t.precision().word()
-                + "; './bantam inspect' tells which.");
-      }
-    }
-  }
-
-  /** Whether all values are finite: 0 times any other is not 0. In this form it runs in vectors. */
-  private static boolean isFinite(float[] values) {
-    final float[] lanes = new float[LANES];
-    for (int from = 0; from < values.length; from += LANES) {
-      final int n = Math.min(LANES, values.length - from);
-      for (int i = 0; i < n; i++) {
-        lanes[i] += 0f * values[from + i];
-      }
-    }
-    for (float lane : lanes) {
-      if (lane != 0) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private void watch(float[][] tensors, DeltaStatistics[] deltas) {
-    final float[] origin = tensors[models.size()];
-    for (int t = 0; t < models.size(); t++) {
-      final DeltaStatistics own = new DeltaStatistics();
-      own.add(origin, tensors[t], origin.length < SAMPLED ? 1 : STRIDE);
-      synchronized (deltas[t]) {
-        deltas[t].add(own);
-      }
-    }
-  }
-
-  /** The sums behind the ratio depend on the order in the last digits; they decide nothing. */
-  private void warn(DeltaStatistics[] deltas, Progress progress) {
-    for (int t = 0; t < deltas.length; t++) {
-      if (deltas[t].tooLargeToDrop()) {
-        progress.message(
-            "Warning: the deltas of "
-                + models.get(t).name()
-                + " are large ("
-                + deltas[t]
-                + "). Dropping at random is known to fail for models trained far from their base;"
-                + " was it fine-tuned from this one? Else choose a density near 1, or 'ties'.");
-      }
-    }
   }
 
   private static void checkDisk(Path folder, List<OutputTensor> left) throws IOException {

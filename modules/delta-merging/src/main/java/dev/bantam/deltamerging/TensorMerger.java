@@ -13,23 +13,10 @@ import java.util.Optional;
  */
 public final class TensorMerger {
   private final MergeRecipe recipe;
-  private final long seed;
   private final int layers;
   private final Optional<MergeRecipe.Model> baseInput;
 
-  /** In place of the recipe's; null to follow that. */
-  private final Dropping dropping;
-
-  /** Sets elements of a delta to zero. */
-  interface Dropping {
-    /**
-     * @param delta in and out
-     * @param columns length of a row
-     * @param model its place in the recipe
-     */
-    void drop(
-        float[] delta, int columns, int model, TensorParameters parameters, Precision precision);
-  }
+  private final SparseDeltas sparse;
 
   /**
    * What statistics-based methods weigh a tensor's models with.
@@ -52,11 +39,10 @@ public final class TensorMerger {
   }
 
   /** With masks from elsewhere, for comparisons with other programs. */
-  TensorMerger(MergeRecipe recipe, int layers, long seed, Dropping dropping) {
+  TensorMerger(MergeRecipe recipe, int layers, long seed, SparseDeltas.Dropping dropping) {
     this.recipe = recipe;
     this.layers = layers;
-    this.seed = seed;
-    this.dropping = dropping;
+    this.sparse = new SparseDeltas(recipe, seed, dropping);
     // as an input the base has a weight, which stands where it is listed among the models
     this.baseInput =
         recipe.method().base() == Base.INPUT && recipe.base().isPresent()
@@ -102,11 +88,7 @@ public final class TensorMerger {
         }
       }
     }
-    if (recipe.front() == Sparsifier.DELLA && !isDense(tensor)) {
-      for (int t = 0; t < recipe.models().size(); t++) {
-        dellaChances(p, t);
-      }
-    }
+    sparse.check(p);
   }
 
   /** Number of arrays of a tensor's size beyond its inputs that {@link #merge} makes. */
@@ -151,7 +133,7 @@ public final class TensorMerger {
     final TensorParameters p = parameters(tensor);
     final MergeMethod method = recipe.method();
     final boolean deltas = method.combinesDeltas(base != null);
-    final boolean thin = recipe.front() != Sparsifier.NONE && !isDense(tensor);
+    final boolean thin = sparse.isSparse(tensor);
     final float[] scales = new float[models.length];
     Arrays.fill(scales, 1);
     if (deltas || (thin && base != null)) {
@@ -160,7 +142,7 @@ public final class TensorMerger {
           continue;
         }
         if (thin) {
-          scales[t] = sparseDelta(models[t], base, columns, t, p, precision);
+          scales[t] = sparse.of(models[t], base, columns, t, p, precision);
         } else {
           Deltas.subtract(models[t], base, precision);
         }
@@ -185,8 +167,8 @@ public final class TensorMerger {
     final TensorParameters p = parameters(tensor);
     final float[] base = tensors[tensors.length - 1];
     for (int t = 0; t < tensors.length - 1; t++) {
-      if (recipe.front() != Sparsifier.NONE && !isDense(tensor)) {
-        final float scale = sparseDelta(tensors[t], base, columns, t, p, precision);
+      if (sparse.isSparse(tensor)) {
+        final float scale = sparse.of(tensors[t], base, columns, t, p, precision);
         Deltas.scale(tensors[t], scale, precision);
       } else {
         Deltas.subtract(tensors[t], base, precision);
@@ -196,124 +178,6 @@ public final class TensorMerger {
 
   private boolean isBase(int model) {
     return baseInput.isPresent() && recipe.models().get(model).equals(baseInput.get());
-  }
-
-  private boolean isDense(String tensor) {
-    return recipe.dense().stream().anyMatch(tensor::contains);
-  }
-
-  /**
-   * Turns a model into its sparse delta.
-   *
-   * @param model in: the model; out: its delta, not rescaled yet
-   * @return what the delta is to be multiplied with
-   */
-  private float sparseDelta(
-      float[] model, float[] base, int columns, int t, TensorParameters p, Precision precision) {
-    final Rescale rescale = rescale(p);
-    final boolean l1 = rescale.kind() == Rescale.Kind.L1;
-    final double before;
-    final double after;
-    if (recipe.front() == Sparsifier.DARE && dropping == null) {
-      final Dare.Sums sums =
-          Dare.delta(model, base, p.number("density", t), maskKey(p, t), l1, precision);
-      before = sums.before();
-      after = sums.after();
-    } else {
-      Deltas.subtract(model, base, precision);
-      before = l1 ? AbsoluteSum.of(model) : 0;
-      if (dropping == null) {
-        drop(model, columns, t, p, precision);
-      } else {
-        dropping.drop(model, columns, t, p, precision);
-      }
-      after = l1 ? AbsoluteSum.of(model) : 0;
-    }
-    return switch (rescale.kind()) {
-      case NONE -> 1;
-      case L1 -> before >= 1e-7 && after >= 1e-7 ? (float) (before / after) : 1;
-      case INVERSE_DENSITY -> {
-        divideByDensity(model, p.number("density", t), precision);
-        yield 1;
-      }
-      case DIVISOR -> (float) (1 / rescale.divisor());
-    };
-  }
-
-  private long maskKey(TensorParameters p, int model) {
-    return RandomMask.key(
-        seed, TensorNames.canonical(p.tensor()), recipe.models().get(model).name());
-  }
-
-  /** DELLA has divided by the chances of its own already. */
-  private void divideByDensity(float[] delta, double density, Precision precision) {
-    if (recipe.front() != Sparsifier.DELLA && density > 0 && density < 1) {
-      for (int i = 0; i < delta.length; i++) {
-        delta[i] = precision.round((float) (delta[i] / density));
-      }
-    }
-  }
-
-  private Rescale rescale(TensorParameters p) {
-    return recipe
-        .rescale()
-        .orElseGet(
-            () ->
-                recipe.method().key("rescale").isPresent() && p.flag("rescale")
-                    ? Rescale.L1
-                    : Rescale.NONE);
-  }
-
-  private void drop(
-      float[] delta, int columns, int model, TensorParameters p, Precision precision) {
-    final double density = p.number("density", model);
-    final long key = maskKey(p, model);
-    switch (recipe.front()) {
-      case NONE -> {}
-      case DARE -> {
-        if (density < 1) {
-          RandomMask.bernoulli(delta, density, key);
-        }
-      }
-      case DARE_EXACT -> RandomMask.exact(delta, density, key);
-      case MAGNITUDE -> Magnitudes.keepLargest(delta, density);
-      case BREADCRUMBS -> Magnitudes.keepMiddle(delta, density, p.number("gamma", model));
-      case DELLA -> {
-        if (dellaChances(p, model)) {
-          final float[] kappa = keepProbabilities(delta, columns, model, p);
-          final boolean divide = rescale(p).kind() == Rescale.Kind.INVERSE_DENSITY;
-          Della.drop(delta, kappa, divide, key, precision);
-        } else if (density <= 0) {
-          Arrays.fill(delta, 0f);
-        }
-      }
-    }
-  }
-
-  /** The chances of DELLA. */
-  float[] keepProbabilities(float[] delta, int columns, int model, TensorParameters p) {
-    return Della.keepProbabilities(
-        delta,
-        columns,
-        p.number("density", model),
-        p.number("epsilon", model),
-        Della.Scale.ROW_RANK);
-  }
-
-  /** Whether DELLA draws at all: not at density 0 and 1. */
-  private static boolean dellaChances(TensorParameters p, int model) {
-    final double density = p.number("density", model);
-    final double epsilon = p.number("epsilon", model);
-    if (density <= 0 || density >= 1) {
-      return false;
-    }
-    if (!Della.isValid(density, epsilon)) {
-      throw TensorParameters.wrong(
-          "Tensor '%s': density %s and epsilon %s give chances from %s to %s, and they must lie"
-              + " between 0 and 1. Choose a smaller epsilon.",
-          p.tensor(), density, epsilon, density - epsilon, density + epsilon);
-    }
-    return true;
   }
 
   private float[] combine(

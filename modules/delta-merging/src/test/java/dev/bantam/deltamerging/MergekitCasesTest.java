@@ -263,7 +263,8 @@ class MergekitCasesTest {
       final float[] delta = read(name);
       Deltas.subtract(delta, read("base"), precision);
       final float[] kappa =
-          merger.keepProbabilities(delta, columns(), model, merger.parameters(tensor));
+          new SparseDeltas(recipe, 1, null)
+              .keepProbabilities(delta, columns(), model, merger.parameters(tensor));
       final float[] wanted = golden.floats(chances);
       final byte[] free =
           golden.has(tensor + ".free." + name)

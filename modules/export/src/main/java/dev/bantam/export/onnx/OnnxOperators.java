@@ -12,9 +12,6 @@ import org.apache.commons.math3.special.Erf;
 
 /** The operators of {@link OnnxInterpreter}, each as the ONNX standard defines it. */
 final class OnnxOperators {
-  /** Inner steps for which sums of products of 8-bit integers stay exact in float32. */
-  private static final int EXACT = 256;
-
   private OnnxOperators() {}
 
   static List<OnnxValue> apply(NodeProto node, List<OnnxValue> in) {
@@ -44,12 +41,13 @@ final class OnnxOperators {
       case "Softmax" -> List.of(softmax(in.get(0)));
       case "LayerNormalization" -> List.of(norm(node, in));
       case "MatMul" -> List.of(product(in.get(0), in.get(1)));
-      case "DynamicQuantizeLinear" -> quantize(in.get(0));
-      case "QuantizeLinear" -> List.of(codes(in.get(0), in.get(1), in.get(2)));
-      case "DequantizeLinear" -> List.of(restored(node, in.get(0), in.get(1), in.get(2)));
+      case "DynamicQuantizeLinear" -> QuantizedOperators.quantize(in.get(0));
+      case "QuantizeLinear" -> List.of(QuantizedOperators.codes(in.get(0), in.get(1), in.get(2)));
+      case "DequantizeLinear" ->
+          List.of(QuantizedOperators.restored(node, in.get(0), in.get(1), in.get(2)));
       case "Clip" -> List.of(clip(in.get(0), in.get(1), in.get(2)));
-      case "MatMulInteger" -> List.of(integerProduct(in));
-      case "MatMulNBits" -> List.of(blockProduct(node, in));
+      case "MatMulInteger" -> List.of(QuantizedOperators.integerProduct(in));
+      case "MatMulNBits" -> List.of(QuantizedOperators.blockProduct(node, in));
       default ->
           throw new IllegalStateException(
               "Operator '" + node.getOpType() + "' of node '" + node.getName() + "' is unknown");
@@ -72,7 +70,7 @@ final class OnnxOperators {
     };
   }
 
-  private static int integer(NodeProto node, String name, int otherwise) {
+  static int integer(NodeProto node, String name, int otherwise) {
     return node.getAttributeList().stream()
         .filter(a -> a.getName().equals(name))
         .mapToInt(a -> Math.toIntExact(a.getI()))
@@ -155,7 +153,7 @@ final class OnnxOperators {
     return strides;
   }
 
-  private static int elements(int... shape) {
+  static int elements(int... shape) {
     int n = 1;
     for (int size : shape) {
       n = Math.multiplyExact(n, size);
@@ -382,7 +380,7 @@ final class OnnxOperators {
   }
 
   /** [..., m, k] times [k, n], or times [..., k, n] of the same leading dimensions. */
-  private static OnnxValue product(OnnxValue a, OnnxValue b) {
+  static OnnxValue product(OnnxValue a, OnnxValue b) {
     final int k = a.last();
     final int n = b.last();
     final boolean shared = b.shape().length == 2;
@@ -402,7 +400,7 @@ final class OnnxOperators {
   }
 
   /** [m, k] times [k, n]. */
-  private static float[] multiply(float[] a, float[] b, int m, int n, int k) {
+  static float[] multiply(float[] a, float[] b, int m, int n, int k) {
     final Floats left = Floats.of(Floats.tensor(a, m, k));
     final Floats right = Floats.of(Floats.tensor(b, k, n));
     final Floats result = Floats.zeros(m, n);
@@ -424,122 +422,7 @@ final class OnnxOperators {
     return y;
   }
 
-  /** uint8 codes, scale and zero point of the whole tensor; its range includes 0. */
-  private static List<OnnxValue> quantize(OnnxValue x) {
-    float low = 0;
-    float high = 0;
-    for (float value : x.reals()) {
-      low = Math.min(low, value);
-      high = Math.max(high, value);
-    }
-    final float scale = high == low ? 1f : (high - low) / 255f;
-    final float zero = Math.max(0f, Math.min(255f, (float) Math.rint(-low / scale)));
-    final byte[] codes = new byte[x.length()];
-    for (int i = 0; i < codes.length; i++) {
-      final double code = Math.rint(x.reals()[i] / scale) + zero;
-      codes[i] = (byte) (int) Math.max(0, Math.min(255, code));
-    }
-    return List.of(
-        OnnxValue.bytes(codes, true, x.shape()),
-        OnnxValue.reals(new float[] {scale}),
-        OnnxValue.bytes(new byte[] {(byte) (int) zero}, true));
-  }
-
-  /** uint8 or int8 codes with one scale and zero point, added after the rounding. */
-  private static OnnxValue codes(OnnxValue x, OnnxValue scale, OnnxValue zero) {
-    final int low = zero.unsigned() ? 0 : Byte.MIN_VALUE;
-    final byte[] codes = new byte[x.length()];
-    for (int i = 0; i < codes.length; i++) {
-      final double code = Math.rint(x.reals()[i] / scale.reals()[0]) + zero.whole(0);
-      codes[i] = (byte) (int) Math.max(low, Math.min(low + 255, code));
-    }
-    return OnnxValue.bytes(codes, zero.unsigned(), x.shape());
-  }
-
-  /** (q - z) s, with one number for all or one for each element along an axis. */
-  private static OnnxValue restored(
-      NodeProto node, OnnxValue codes, OnnxValue scale, OnnxValue zero) {
-    final int axis = integer(node, "axis", 1);
-    final int inner =
-        scale.length() == 1
-            ? codes.length()
-            : elements(Arrays.copyOfRange(codes.shape(), axis + 1, codes.shape().length));
-    final float[] values = new float[codes.length()];
-    for (int i = 0; i < values.length; i++) {
-      final int at = i / inner % scale.length();
-      values[i] = (codes.whole(i) - zero.whole(at)) * scale.reals()[at];
-    }
-    return OnnxValue.reals(values, codes.shape());
-  }
-
   private static OnnxValue clip(OnnxValue x, OnnxValue low, OnnxValue high) {
     return each(x, v -> Math.max(low.reals()[0], Math.min(high.reals()[0], v)));
-  }
-
-  /** (A - a) (B - b): b is one number or one for each column. */
-  private static OnnxValue integerProduct(List<OnnxValue> in) {
-    final OnnxValue a = in.get(0);
-    final OnnxValue b = in.get(1);
-    final int zeroA = in.size() > 2 ? in.get(2).whole(0) : 0;
-    final int k = a.last();
-    final int n = b.last();
-    final int m = a.length() / k;
-    if (a.reals() != null) {
-      return product(a, OnnxValue.reals(shifted(in, 0, k), k, n)); // unrounded, a = 0
-    }
-    final long[] sums = new long[m * n];
-    for (int from = 0; from < k; from += EXACT) {
-      final int width = Math.min(EXACT, k - from);
-      final float[] left = new float[m * width];
-      for (int i = 0; i < left.length; i++) {
-        left[i] = a.whole(i / width * k + from + i % width) - zeroA;
-      }
-      final float[] part = multiply(left, shifted(in, from, width), m, n, width);
-      for (int i = 0; i < sums.length; i++) {
-        sums[i] += (long) part[i];
-      }
-    }
-    final int[] shape = a.shape().clone();
-    shape[shape.length - 1] = n;
-    return OnnxValue.wholes(sums, shape);
-  }
-
-  /** Rows of B - b, as float32. */
-  private static float[] shifted(List<OnnxValue> in, int from, int rows) {
-    final OnnxValue b = in.get(1);
-    final int n = b.last();
-    final float[] values = new float[rows * n];
-    for (int i = 0; i < values.length; i++) {
-      final int zero = in.size() > 3 ? in.get(3).whole(in.get(3).length() == 1 ? 0 : i % n) : 0;
-      values[i] = b.whole(from * n + i) - zero;
-    }
-    return values;
-  }
-
-  private static OnnxValue blockProduct(NodeProto node, List<OnnxValue> in) {
-    final int k = integer(node, "K", 0);
-    final int n = integer(node, "N", 0);
-    final int bits = integer(node, "bits", 4);
-    final int block = integer(node, "block_size", 0);
-    final int blocks = (k + block - 1) / block;
-    final int rowBytes = blocks * block * bits / 8;
-    final int zeroBytes = (blocks * bits + 7) / 8;
-    final float[] weight = new float[k * n]; // [k, n]
-    for (int row = 0; row < n; row++) {
-      for (int i = 0; i < k; i++) {
-        final int b = i / block;
-        final int zero =
-            in.size() > 3 ? code(in.get(3), row * zeroBytes, b, bits) : 1 << (bits - 1);
-        weight[i * n + row] =
-            (code(in.get(1), row * rowBytes, i, bits) - zero) * in.get(2).reals()[row * blocks + b];
-      }
-    }
-    return product(in.get(0), OnnxValue.reals(weight, k, n));
-  }
-
-  /** Code i of a stream that starts at a byte. */
-  private static int code(OnnxValue stream, int start, int i, int bits) {
-    final int bit = i * bits;
-    return stream.whole(start + bit / 8) >> bit % 8 & (1 << bits) - 1;
   }
 }
