@@ -17,8 +17,8 @@ import java.util.TreeSet;
  *
  * @param mean of the share over replicates; empty if no replicate can be compared
  * @param std of the share, with n - 1; empty for fewer than two comparable replicates
- * @param difference mean over replicates of value - dense value; empty as {@code mean} is, and for
- *     dense itself
+ * @param difference mean over replicates of value - dense value; empty for dense itself and where
+ *     no seed has a dense value
  * @param interval half of the 95 % confidence interval of the difference by Student's t over seeds,
  *     whose draws are averaged first; empty for fewer than two comparable seeds
  */

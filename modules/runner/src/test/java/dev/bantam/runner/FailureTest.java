@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -57,6 +58,25 @@ class FailureTest {
 
     tiny.edit("at-least: 0.9, loss-at-most: 0.01", "recovery: 0.1, at-least: 0.1, loss-at-most: 1");
     run().code(0).prints("(3 reused)");
+  }
+
+  /** A variant of some seeds is compared with the dense model of those. */
+  @Test
+  void lossesArePairedBySeed() {
+    tiny.edit(
+        "{name: magnitude-0.5, steps: [{prune: {sparsity: 0.5}}]}",
+        "{name: magnitude-0.5, seeds: [SEED], steps: [{prune: {sparsity: 0.99}}]}");
+    tiny.edit("export: [safetensors]", "gate: {loss-at-most: 0.001}");
+    tiny.edit("SEED", "2");
+    run().code(5);
+    final double dense = Double.parseDouble(Tiny.result(run, "dense", 2, "accuracy").orElseThrow());
+    final double pruned =
+        Double.parseDouble(Tiny.result(run, "magnitude-0.5", 2, "accuracy").orElseThrow());
+    run()
+        .code(5)
+        .says(
+            String.format(
+                Locale.ROOT, "with tiny-bert is at %.4f from the dense model", pruned - dense));
   }
 
   @Test

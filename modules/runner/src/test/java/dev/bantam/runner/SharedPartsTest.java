@@ -110,10 +110,32 @@ class SharedPartsTest {
     Assertions.assertTrue(refused().contains("both steps and recipe"), refused());
   }
 
+  /** Beside everything else that is wrong. */
   @Test
-  void aMissingFileIsNamed() throws IOException {
+  void missingFilesAreNamedAtTheirPlace() throws IOException {
     Files.delete(folder.resolve("second.yaml"));
-    Assertions.assertTrue(refused().contains("second.yaml' does not exist"), refused());
+    write(
+        "experiment.yaml",
+        EXPERIMENT
+            .replace("recipe: recipe.yaml", "recipe: \"a\\0b\"")
+            .replace("draws: 2", "draws: 0"));
+    final String message = refused();
+    for (String part :
+        List.of(
+            "experiment.yaml:3:23: include names 'second.yaml', and there is no such file",
+            "experiment.yaml:6:25: recipe names 'a\0b', and there is no such file",
+            "experiment.yaml:4:8: draws is 0")) {
+      Assertions.assertTrue(message.contains(part), message);
+    }
+    Assertions.assertFalse(message.contains("has no steps"), message);
+  }
+
+  @Test
+  void includedVariantsAreAList() throws IOException {
+    write("second.yaml", "variants: {name: rtn-int8, steps: [{quantize: {bits: 8}}]}\n");
+    Assertions.assertTrue(
+        refused().contains("second.yaml:1:11: variants must be a list, but is a mapping"),
+        refused());
   }
 
   @Test

@@ -9,7 +9,7 @@ import java.util.OptionalDouble;
  *
  * @param recovery smallest value as a share of the dense model's
  * @param atLeast smallest value
- * @param lossAtMost largest difference by which the dense model may be better
+ * @param lossAtMost largest mean difference by which the dense model of the same seed may be better
  */
 public record Gate(OptionalDouble recovery, OptionalDouble atLeast, OptionalDouble lossAtMost) {
   public Gate {

@@ -1,5 +1,7 @@
 package dev.bantam.runner.experiment;
 
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -48,9 +50,8 @@ final class Includes {
               entry.at(),
               "an included file has no '" + entry.key() + "'",
               "Delete the key; the experiment file has its own.");
-        } else if (entry.key().equals(VARIANTS)
-            && entry.value() instanceof Yaml.Sequence sequence) {
-          variants.addAll(sequence.items());
+        } else if (entry.key().equals(VARIANTS)) {
+          variants.addAll(items(entry.value()));
           entries.putIfAbsent(VARIANTS, entry);
         } else {
           entries.put(entry.key(), entry);
@@ -67,6 +68,17 @@ final class Includes {
     }
     entries.computeIfPresent(VARIANTS, (key, entry) -> withRecipes(entry, variants));
     return new Yaml.Mapping(root.at(), List.copyOf(entries.values()));
+  }
+
+  private List<Yaml> items(Yaml variants) {
+    if (variants instanceof Yaml.Sequence sequence) {
+      return sequence.items();
+    }
+    problems.add(
+        variants.at(),
+        "variants must be a list, but is " + variants.describe(),
+        "Write '- ' in front of each variant.");
+    return List.of();
   }
 
   private List<Yaml.Mapping> included(Yaml.Mapping root) {
@@ -93,8 +105,16 @@ final class Includes {
     if (name instanceof Yaml.Scalar scalar
         && scalar.kind() == Yaml.Kind.TEXT
         && !scalar.text().isBlank()) {
-      final byte[] bytes = FileBytes.read(folder.resolve(scalar.text()), what);
-      return Optional.of(YamlComposer.compose(bytes, problems.included(scalar.text())));
+      final Optional<Path> file = path(scalar);
+      if (file.isPresent() && Files.isRegularFile(file.get())) {
+        final byte[] bytes = FileBytes.read(file.get(), what);
+        return Optional.of(YamlComposer.compose(bytes, problems.included(scalar.text())));
+      }
+      problems.add(
+          name.at(),
+          key + " names '" + scalar.text() + "', and there is no such file",
+          "Check the spelling; names are relative to the folder of the experiment file.");
+      return Optional.empty();
     }
     problems.add(
         name.at(),
@@ -103,33 +123,43 @@ final class Includes {
     return Optional.empty();
   }
 
+  private Optional<Path> path(Yaml.Scalar name) {
+    try {
+      return Optional.of(folder.resolve(name.text()));
+    } catch (InvalidPathException e) {
+      return Optional.empty();
+    }
+  }
+
   private Yaml.Entry withRecipes(Yaml.Entry variants, List<Yaml> items) {
     return variants.value() instanceof Yaml.Sequence sequence
         ? new Yaml.Entry(
             VARIANTS,
             variants.at(),
-            new Yaml.Sequence(sequence.at(), items.stream().map(this::withRecipe).toList()))
+            new Yaml.Sequence(
+                sequence.at(), items.stream().flatMap(v -> withRecipe(v).stream()).toList()))
         : variants; // reported where variants are read
   }
 
-  private Yaml withRecipe(Yaml variant) {
+  /** Empty, with a problem, if there is no such recipe: a variant without steps says nothing. */
+  private Optional<Yaml> withRecipe(Yaml variant) {
     if (!(variant instanceof Yaml.Mapping mapping) || mapping.get(RECIPE).isEmpty()) {
-      return variant;
+      return Optional.of(variant);
     }
-    final List<Yaml.Entry> entries = new ArrayList<>();
-    for (Yaml.Entry entry : mapping.entries()) {
-      if (!entry.key().equals(RECIPE)) {
-        entries.add(entry);
-      } else if (mapping.get(STEPS).isPresent()) {
-        problems.add(
-            entry.at(),
-            "the variant has both steps and recipe",
-            "Keep one of them: both are lists of steps.");
-      } else {
-        file(entry.value(), RECIPE, "recipe file")
-            .ifPresent(steps -> entries.add(new Yaml.Entry(STEPS, entry.at(), steps)));
-      }
+    if (mapping.get(STEPS).isPresent()) {
+      problems.add(
+          mapping.at(),
+          "the variant has both steps and recipe",
+          "Keep one of them: both are lists of steps.");
+      return Optional.empty();
     }
-    return new Yaml.Mapping(mapping.at(), entries);
+    final Optional<Yaml> steps = file(mapping.get(RECIPE).get(), RECIPE, "recipe file");
+    return steps.map(
+        value ->
+            new Yaml.Mapping(
+                mapping.at(),
+                mapping.entries().stream()
+                    .map(e -> e.key().equals(RECIPE) ? new Yaml.Entry(STEPS, e.at(), value) : e)
+                    .toList()));
   }
 }

@@ -16,12 +16,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +38,8 @@ import org.slf4j.LoggerFactory;
 public final class ExperimentRun {
   static final String CELLS = "cells";
   private static final String WORK = ".work";
+  private static final String AGAIN = "Computing again";
+  private static final String DELETED = "Deleted";
   private static final Logger LOG = LoggerFactory.getLogger(ExperimentRun.class);
 
   private final Prepared prepared;
@@ -115,33 +119,76 @@ public final class ExperimentRun {
 
   /**
    * Refuses cells of other settings before anything is computed or written, as far as keys are
-   * known by then: those of compressed cells are where the model they begin with is finished.
+   * known by then: that of a cell that begins with others is known where those are finished.
    *
+   * <p>Of cells that will not be computed now nothing may be left that the settings do not give:
+   * where that cannot be told they are refused too. With {@code force} these are deleted; the
+   * others are announced and computed again in their turn.
+   *
+   * @param computed the cells that will be computed
    * @throws BantamException (resume mismatch) naming all of them and what differs
    */
-  void requireSameSettings() {
-    if (options.force()) {
-      return; // each is announced and computed again in its turn
-    }
+  void requireSameSettings(Set<Cell> computed) {
     final Failures mismatches = new Failures();
+    final Map<Cell, CellRecord> finished = new HashMap<>(); // looked up only
     for (Cell cell : prepared.cells()) {
-      if (cell.isFineTuned()) {
-        usable(cell, keys.fineTuned(cell), mismatches);
-        continue;
-      }
-      if (cell.isMerged()) {
-        continue; // of several models: compared when it is its turn
-      }
-      final Path start = cellFolder(prepared.start(cell));
-      if (Files.isRegularFile(start.resolve(CellWork.RESULT))) {
-        final CellRecord record = CellRecord.read(start.resolve(CellWork.RESULT));
-        if (record.key().equals(keys.fineTuned(prepared.start(cell)).sha256())
-            && record.result().isPresent()) {
-          usable(cell, keys.compressed(cell, record), mismatches);
+      if (finished.keySet().containsAll(prepared.needs(cell))) {
+        final CellKey key = keys.of(cell, finished);
+        if (!computed.contains(cell)) {
+          forgetFailure(cell, key);
         }
+        if ((computed.contains(cell) && options.force())
+            || usable(cell, key, DELETED, mismatches)) {
+          finished(cell, key).ifPresent(record -> finished.put(cell, record));
+        }
+      } else if (!computed.contains(cell)) {
+        requireNothing(cell, mismatches);
       }
     }
     mismatches.throwIfAny();
+  }
+
+  /** The record of a cell that is finished with a key. */
+  private Optional<CellRecord> finished(Cell cell, CellKey key) {
+    final Path file = cellFolder(cell).resolve(CellWork.RESULT);
+    return Files.isRegularFile(file)
+        ? Optional.of(CellRecord.read(file))
+            .filter(r -> r.key().equals(key.sha256()) && r.result().isPresent())
+        : Optional.empty();
+  }
+
+  /** A failure that other settings led to tells nothing about these. */
+  private void forgetFailure(Cell cell, CellKey key) {
+    final Path file = cellFolder(cell).resolve(CellWork.RESULT);
+    if (Files.isRegularFile(file)) {
+      final CellRecord record = CellRecord.read(file);
+      if (record.result().isEmpty() && !record.key().equals(key.sha256())) {
+        AtomicFiles.discard(cellFolder(cell));
+      }
+    }
+  }
+
+  /** Nothing may be left of a cell whose settings cannot be told from what is there. */
+  private void requireNothing(Cell cell, Failures mismatches) {
+    for (Path folder : List.of(cellFolder(cell), workFolder(cell))) {
+      if (!Files.exists(folder)) {
+        continue;
+      }
+      if (options.force()) {
+        progress.message(DELETED + ", because what it began with is not there: " + cell.name());
+        AtomicFiles.discard(folder);
+        continue;
+      }
+      mismatches.collect(
+          () -> {
+            throw new BantamException(
+                ExitCode.RESUME_MISMATCH,
+                folder
+                    + " began with models that are not in this folder any more, so nothing tells"
+                    + " whether it belongs to these settings. Run without --only, choose another"
+                    + " folder with -o, or delete it with --force.");
+          });
+    }
   }
 
   /** Works on all cells in order and returns when none is left. */
@@ -274,7 +321,7 @@ public final class ExperimentRun {
     final CellKey key = keys.of(cell, records);
     final Path done = cellFolder(cell);
     final Path half = workFolder(cell);
-    if (!usable(cell, key, mismatches)) {
+    if (!usable(cell, key, AGAIN, mismatches)) {
       return false;
     }
     if (Files.isRegularFile(done.resolve(CellWork.RESULT))) {
@@ -341,16 +388,20 @@ public final class ExperimentRun {
   }
 
   /** Whether both folders of a cell may be used; a failed one holds nothing worth keeping. */
-  private boolean usable(Cell cell, CellKey key, Failures mismatches) {
+  private boolean usable(Cell cell, CellKey key, String giving, Failures mismatches) {
     final Path record = cellFolder(cell).resolve(CellWork.RESULT);
     final boolean failed =
         Files.isRegularFile(record) && CellRecord.read(record).result().isEmpty();
-    return (failed || usable(cellFolder(cell), key, mismatches))
-        & usable(workFolder(cell), key, mismatches);
+    return (failed || usable(cellFolder(cell), key, giving, mismatches))
+        & usable(workFolder(cell), key, giving, mismatches);
   }
 
-  /** Whether a cell's folder may be used: it is not there, or has the same key. */
-  private boolean usable(Path cell, CellKey key, Failures mismatches) {
+  /**
+   * Whether a cell's folder may be used: it is not there, or has the same key.
+   *
+   * @param giving what is said where another one is given up
+   */
+  private boolean usable(Path cell, CellKey key, String giving, Failures mismatches) {
     if (!Files.isRegularFile(cell.resolve(CellKey.FILE))) {
       return true;
     }
@@ -359,7 +410,7 @@ public final class ExperimentRun {
       return true;
     }
     if (options.force()) {
-      progress.message("Computing again, because settings changed: " + cell.getFileName());
+      progress.message(giving + ", because settings changed: " + cell.getFileName());
       AtomicFiles.discard(cell);
       return true;
     }

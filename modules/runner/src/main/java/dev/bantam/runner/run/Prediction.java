@@ -95,7 +95,7 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
     for (Cell cell : prepared.cells()) {
       final long bytes = storedBytes(cell);
       disk += bytes;
-      if (isExported(prepared, cell)) {
+      if (isExported(cell)) {
         for (ExportFormat format : prepared.experiment().exports()) {
           disk += cell.goesInto(format) ? exportedBytes(cell, format, bytes) : 0;
         }
@@ -134,9 +134,9 @@ record Prediction(long memoryBytes, long heapBytes, long diskBytes, double opera
         .sum();
   }
 
-  /** One seed and draw of every variant is exported: the first. */
-  static boolean isExported(Prepared prepared, Cell cell) {
-    return cell.seed() == prepared.experiment().seeds().get(0) && cell.draw() == 1;
+  /** One seed and draw of every variant is exported: its first. */
+  static boolean isExported(Cell cell) {
+    return cell.seed() == cell.variant().seeds().get(0) && cell.draw() == 1;
   }
 
   /** Bytes of a cell's packed weights, headers apart; a guess where only the weights can tell. */

@@ -30,6 +30,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /** A whole run: cells, exports, report, and what is printed at the end. */
 public final class Runs {
@@ -118,7 +119,7 @@ public final class Runs {
     final long start = System.nanoTime();
     final ExperimentRun run = new ExperimentRun(prepared, options, folder);
     // before anything of the earlier run is replaced, and for all that the report will show
-    new ExperimentRun(whole, options, folder).requireSameSettings();
+    new ExperimentRun(whole, options, folder).requireSameSettings(Set.copyOf(prepared.cells()));
     final ObjectNode manifest = Manifest.of(whole, options, command);
     Manifest.write(folder, manifest);
     final ExperimentRun.Outcome outcome = run.cells();
@@ -154,6 +155,7 @@ public final class Runs {
             : " Time: predicted " + Prediction.minutes(predictedSeconds.getAsDouble()) + ".",
         folder.resolve("report.html"));
     export(prepared, run, options); // after the report, which does not need it
+    tellOfExports(whole, prepared, options);
     return verdict(prepared, report, outcome);
   }
 
@@ -165,7 +167,7 @@ public final class Runs {
     try (Workers workers = new Workers(options.threads())) {
       for (Map.Entry<Cell, CellRecord> finished : run.records().entrySet()) {
         final Cell cell = finished.getKey();
-        if (Prediction.isExported(prepared, cell)) {
+        if (Prediction.isExported(cell)) {
           final CellRecord dense = run.records().get(prepared.dense(cell));
           for (ExportFormat format : prepared.experiment().exports()) {
             if (!cell.goesInto(format)) {
@@ -175,6 +177,24 @@ public final class Runs {
           }
         }
       }
+    }
+  }
+
+  /** A part may leave out the seed that a variant is exported of. */
+  private static void tellOfExports(Prepared whole, Prepared prepared, RunOptions options) {
+    final List<String> left =
+        whole.cells().stream()
+            .filter(c -> !whole.experiment().exports().isEmpty() && Prediction.isExported(c))
+            .filter(c -> !prepared.cells().contains(c))
+            .map(Cell::name)
+            .toList();
+    if (!left.isEmpty()) {
+      options
+          .progress()
+          .message(
+              "Not exported, since --only leaves their cells out: "
+                  + String.join(", ", left)
+                  + ".");
     }
   }
 
@@ -200,13 +220,6 @@ public final class Runs {
   private static List<String> missed(Report.Written report, Gate gate) {
     final List<String> missed = new ArrayList<>();
     for (SummaryRow row : report.rows()) {
-      final double dense =
-          report.rows().stream()
-              .filter(r -> r.variant().equals(Variant.DENSE))
-              .filter(r -> r.task().equals(row.task()) && r.model().equals(row.model()))
-              .mapToDouble(r -> r.mean().orElse(Double.NaN))
-              .findFirst()
-              .orElse(Double.NaN);
       final double mean = row.mean().orElse(Double.NaN);
       final double recovery = row.recovery().orElse(Double.NaN);
       below(
@@ -219,7 +232,7 @@ public final class Runs {
       final OptionalDouble most = gate.lossAtMost();
       below(
               row,
-              mean - dense,
+              row.variant().equals(Variant.DENSE) ? 0 : row.difference().orElse(Double.NaN),
               most.isPresent() ? OptionalDouble.of(-most.getAsDouble()) : most,
               "is at %s from the dense model, and at least %.4f is asked")
           .ifPresent(missed::add);
