@@ -26,11 +26,17 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.ToIntFunction;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -57,6 +63,10 @@ public final class CompressedTensorsFolder {
   private static final String SCALE = ".weight_scale";
   private static final String ZERO_POINT = ".weight_zero_point";
   private static final String SHAPE = ".weight_shape";
+
+  /** A buffer of old files that numbers the positions. */
+  private static final String POSITIONS = "position_ids";
+
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private CompressedTensorsFolder() {}
@@ -264,6 +274,18 @@ public final class CompressedTensorsFolder {
   static CompressedModel read(Path folder) {
     final JsonNode quantization = config(folder).path(KEY);
     requireWeightsOnly(folder, quantization);
+    for (String other : List.of("kv_cache_scheme", "sparsity_config", "transform_config")) {
+      if (!quantization.path(other).isEmpty()) {
+        throw BantamException.badInput(
+            folder.resolve(CONFIG)
+                + ": '"
+                + KEY
+                + "' has a '"
+                + other
+                + "', which is not read: the model would give other outputs. Take the model that"
+                + " this one was made from.");
+      }
+    }
     return weights(folder, quantization);
   }
 
@@ -281,23 +303,42 @@ public final class CompressedTensorsFolder {
     }
   }
 
-  /** As {@link #read}, whatever the configuration says about activations. */
+  /** As {@link #read}, whatever the configuration says beside the widths. */
   static CompressedModel weights(Path folder, JsonNode quantization) {
     final Path path = folder.resolve(ModelFolder.WEIGHTS);
     final Map<String, CompressedTensor> tensors = new LinkedHashMap<>();
     try (SafetensorsFile file = SafetensorsFile.open(path)) {
+      final Set<String> left = new TreeSet<>(file.entries().keySet());
+      left.removeIf(name -> name.endsWith(POSITIONS)); // 0, 1, 2, ...
       for (String name : file.entries().keySet()) {
-        if (name.endsWith(PACKED)) {
-          final String module = name.substring(0, name.length() - PACKED.length());
-          tensors.put(module + WEIGHT, grouped(file, module, m -> bits(quantization, m)));
-        } else if (name.endsWith(WEIGHT) && file.entry(name).type() == SafetensorsType.I8) {
-          tensors.put(name, grouped(file, module(name), m -> Byte.SIZE));
-        } else if (!name.endsWith(SCALE)
-            && !name.endsWith(ZERO_POINT)
-            && !name.endsWith(SHAPE)
-            && file.entry(name).type().readsAsFloat()) {
-          tensors.put(name, DenseTensor.float32(file.floats(name)));
+        final boolean packed = name.endsWith(PACKED);
+        if (packed || (name.endsWith(WEIGHT) && file.entry(name).type() == SafetensorsType.I8)) {
+          final String module =
+              packed ? name.substring(0, name.length() - PACKED.length()) : module(name);
+          if (packed && file.entries().containsKey(module + WEIGHT)) {
+            throw BantamException.badInput(
+                path + " holds '" + module + WEIGHT + "' twice, packed and as it is.");
+          }
+          tensors.put(
+              module + WEIGHT,
+              grouped(file, module, packed ? m -> bits(quantization, m) : m -> Byte.SIZE));
+          left.removeAll(
+              List.of(name, module + SCALE, module + ZERO_POINT, packed ? module + SHAPE : name));
         }
+      }
+      for (String name : List.copyOf(left)) {
+        if (file.entry(name).type().readsAsFloat() && !name.matches(".*_(scale|zero_point)")) {
+          tensors.put(name, DenseTensor.float32(file.floats(name)));
+          left.remove(name);
+        }
+      }
+      if (!left.isEmpty()) {
+        throw BantamException.badInput(
+            path
+                + " holds "
+                + String.join(", ", left)
+                + ", which is not read: the model would give other outputs. Take the model that"
+                + " this one was made from.");
       }
     }
     return new CompressedModel(tensors);
@@ -307,33 +348,39 @@ public final class CompressedTensorsFolder {
       SafetensorsFile file, String module, ToIntFunction<String> width) {
     try {
       final boolean packed = file.entries().containsKey(module + PACKED);
-      final long[] scaleShape = require(file, module + SCALE).shape();
-      final INDArray scales = file.floats(module + SCALE);
-      final ByteBuffer sizes =
-          packed
-              ? ByteBuffer.wrap(bytes(file, module + SHAPE, SafetensorsType.I64))
-                  .order(ByteOrder.LITTLE_ENDIAN)
-              : null;
-      final long[] stored = file.entry(module + (packed ? PACKED : WEIGHT)).shape();
-      final int rows = Math.toIntExact(stored[0]);
-      final int columns = Math.toIntExact(packed ? sizes.getLong(Long.BYTES) : stored[1]);
-      if (scaleShape.length != 2 || scaleShape[0] != rows || columns % scaleShape[1] != 0) {
-        throw BantamException.badInput(
-            "its scales have the shape " + List.of(scaleShape[0], scaleShape[1]) + ".");
-      }
+      final long[] shape = shape(file, module, packed);
+      final int rows = Math.toIntExact(shape[0]);
+      final int columns = Math.toIntExact(shape[1]);
       final int bits = width.applyAsInt(module);
-      final int across = Math.toIntExact(scaleShape[1]);
+      final long[] scales = require(file, module + SCALE).shape();
+      if (scales.length != 2
+          || scales[0] != rows
+          || scales[1] < 1
+          || columns % scales[1] != 0
+          || !file.entry(module + SCALE).type().readsAsFloat()) {
+        throw BantamException.badInput(
+            "its scales have the shape "
+                + Arrays.toString(scales)
+                + ", and its codes "
+                + Arrays.toString(shape)
+                + ".");
+      }
+      final int across = Math.toIntExact(scales[1]);
+      if (packed) {
+        requireShape(file, module + PACKED, rows, PackedWords.words(columns, bits));
+      }
       final Groups groups = Groups.ofColumns(rows, columns, columns / across);
       final byte[] codes =
           packed
               ? PackedWords.fromRows(
                   bytes(file, module + PACKED, SafetensorsType.I32), rows, columns, bits)
               : file.bytes(module + WEIGHT);
-      final float[] values = Floats.toArray(scales);
-      final long[] shape = {rows, columns};
+      final float[] values = Floats.toArray(file.floats(module + SCALE));
       if (!file.entries().containsKey(module + ZERO_POINT)) {
         return GroupedTensor.symmetric(shape, bits, groups, codes, values, SafetensorsType.F32);
       }
+      requireShape(
+          file, module + ZERO_POINT, packed ? PackedWords.words(rows, bits) : rows, across);
       final byte[] zeros =
           packed
               ? PackedWords.fromColumns(
@@ -343,9 +390,50 @@ public final class CompressedTensorsFolder {
     } catch (BantamException e) {
       throw new BantamException(
           e.exitCode(), file.path() + ": '" + module + "': " + e.getMessage(), e);
-    } catch (IllegalArgumentException e) {
+    } catch (IllegalArgumentException | ArithmeticException e) {
       throw BantamException.badInput(
           file.path() + ": '" + module + "': " + e.getMessage() + ".", e);
+    }
+  }
+
+  /** [out, in] of the codes. */
+  private static long[] shape(SafetensorsFile file, String module, boolean packed) {
+    if (!packed) {
+      return requireMatrix(file, module + WEIGHT);
+    }
+    final byte[] bytes = bytes(file, module + SHAPE, SafetensorsType.I64);
+    if (bytes.length != 2 * Long.BYTES) {
+      throw BantamException.badInput("'" + module + SHAPE + "' does not hold two numbers.");
+    }
+    final ByteBuffer sizes = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    final long[] shape = {sizes.getLong(), sizes.getLong()};
+    if (requireMatrix(file, module + PACKED)[0] != shape[0] || shape[1] < 1) {
+      throw BantamException.badInput(
+          "'" + module + SHAPE + "' says " + Arrays.toString(shape) + ", which its codes are not.");
+    }
+    return shape;
+  }
+
+  private static long[] requireMatrix(SafetensorsFile file, String name) {
+    final long[] shape = file.entry(name).shape();
+    if (shape.length != 2 || shape[0] < 1 || shape[1] < 1) {
+      throw BantamException.badInput(
+          "'" + name + "' has the shape " + Arrays.toString(shape) + ", and is to be a matrix.");
+    }
+    return shape;
+  }
+
+  private static void requireShape(SafetensorsFile file, String name, long rows, long columns) {
+    final long[] shape = require(file, name).shape();
+    if (!Arrays.equals(shape, new long[] {rows, columns})) {
+      throw BantamException.badInput(
+          String.format(
+              Locale.ROOT,
+              "'%s' has the shape %s instead of [%d, %d].",
+              name,
+              Arrays.toString(shape),
+              rows,
+              columns));
     }
   }
 
@@ -374,7 +462,7 @@ public final class CompressedTensorsFolder {
           final boolean matches =
               switch (pass) {
                 case 0 -> text.equals(module);
-                case 1 -> text.startsWith("re:") && module.matches(text.substring(3) + ".*");
+                case 1 -> text.startsWith("re:") && looksLike(text.substring(3), module);
                 default -> text.equals(isTable(module) ? "Embedding" : "Linear");
               };
           final int bits = group.path("weights").path("num_bits").asInt();
@@ -385,5 +473,22 @@ public final class CompressedTensorsFolder {
       }
     }
     throw BantamException.badInput("'" + KEY + "' does not say how many bits its codes have.");
+  }
+
+  /** Whether a module's name begins with what a pattern describes, as the library matches. */
+  private static boolean looksLike(String pattern, String module) {
+    try {
+      return Pattern.compile(pattern).matcher(module).lookingAt();
+    } catch (PatternSyntaxException e) {
+      throw BantamException.badInput(
+          "'"
+              + KEY
+              + "' has the pattern '"
+              + pattern
+              + "', which is none: "
+              + e.getDescription()
+              + ".",
+          e);
+    }
   }
 }

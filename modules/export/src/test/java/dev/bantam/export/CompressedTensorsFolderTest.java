@@ -15,6 +15,7 @@ import dev.bantam.checkpoint.HuggingFaceFolder;
 import dev.bantam.checkpoint.Progress;
 import dev.bantam.checkpoint.SafetensorsFile;
 import dev.bantam.checkpoint.SafetensorsType;
+import dev.bantam.checkpoint.SafetensorsWriter;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.CompressedTensor;
 import dev.bantam.compression.DenseTensor;
@@ -23,6 +24,7 @@ import dev.bantam.compression.Groups;
 import dev.bantam.model.Batch;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.ExitCode;
 import dev.bantam.tensor.Floats;
 import dev.bantam.tensor.Workers;
 import java.io.IOException;
@@ -41,6 +43,8 @@ import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -368,5 +372,83 @@ class CompressedTensorsFolderTest {
         refused.getMessage().contains("'" + QUERY + "'")
             && refused.getMessage().contains("how many bits"),
         refused.getMessage());
+  }
+
+  /** An entry of a file that is damaged, and what it becomes. */
+  private record Entry(SafetensorsType type, long[] shape, byte[] bytes) {}
+
+  /** Writes the weights of the folder again, with one entry changed, added or (null) left out. */
+  private void replace(String name, Entry other) {
+    final Map<String, Entry> entries = new TreeMap<>();
+    final Path file = folder.resolve("model.safetensors");
+    try (SafetensorsFile old = SafetensorsFile.open(file)) {
+      old.entries().forEach((n, e) -> entries.put(n, new Entry(e.type(), e.shape(), old.bytes(n))));
+    }
+    entries.put(name, other);
+    final SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    entries.forEach(
+        (n, e) -> {
+          if (e != null) {
+            writer.add(n, e.type(), e.shape(), e.bytes());
+          }
+        });
+    writer.write(file);
+  }
+
+  private static byte[] longs(long... values) {
+    final ByteBuffer bytes =
+        ByteBuffer.allocate(values.length * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (long value : values) {
+      bytes.putLong(value);
+    }
+    return bytes.array();
+  }
+
+  static List<Arguments> damages() {
+    final SafetensorsType f = SafetensorsType.F32;
+    final SafetensorsType i = SafetensorsType.I32;
+    final SafetensorsType l = SafetensorsType.I64;
+    return List.of(
+        Arguments.of(".weight_scale", new Entry(f, new long[] {1}, new byte[4]), "shape [1]"),
+        Arguments.of(".weight_scale", new Entry(f, new long[] {0, 1}, new byte[0]), "shape [0, 1]"),
+        Arguments.of(".weight_scale", null, "weight_scale' is missing"),
+        Arguments.of(".weight_shape", new Entry(l, new long[] {1}, longs(8)), "two numbers"),
+        Arguments.of(".weight_shape", new Entry(l, new long[] {2}, longs(8, 1L << 40)), "says [8"),
+        Arguments.of(".weight_shape", null, "weight_shape' is missing"),
+        Arguments.of(".weight_packed", new Entry(i, new long[] {3}, new byte[12]), "a matrix"),
+        Arguments.of(".weight", new Entry(f, new long[] {1, 1}, new byte[4]), "twice"),
+        Arguments.of(".weight_g_idx", new Entry(i, new long[] {4}, new byte[16]), "weight_g_idx"),
+        Arguments.of(".input_scale", new Entry(f, new long[] {1}, new byte[4]), "input_scale"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("damages")
+  void whatIsDamagedOrSurplusIsNamed(String suffix, Entry entry, String message)
+      throws IOException {
+    write(grouped(DenseTensor.float32(tiny().parameters().get(QUERY + ".weight")), 4));
+    CompressedTensorsFolder.read(folder);
+    replace(QUERY + suffix, entry);
+    final BantamException refused =
+        assertThrows(BantamException.class, () -> CompressedTensorsFolder.read(folder));
+    assertEquals(ExitCode.BAD_INPUT, refused.exitCode());
+    assertTrue(refused.getMessage().contains(message), refused.getMessage());
+  }
+
+  @Test
+  void patternsAreMatchedFromTheBeginning() throws IOException {
+    write(grouped(DenseTensor.float32(tiny().parameters().get(QUERY + ".weight")), 4));
+    final Path config = folder.resolve("config.json");
+    final String text = Files.readString(config);
+    Files.writeString(
+        config,
+        text.replaceAll(
+            "\"targets\" : \\[[^]]*\\]", "\"targets\" : [ \"re:never|" + QUERY + "|other\" ]"));
+    CompressedTensorsFolder.read(folder);
+    Files.writeString(
+        config,
+        text.replace("\"transform_config\" : { }", "\"transform_config\" : { \"R1\" : 1 }"));
+    final BantamException refused =
+        assertThrows(BantamException.class, () -> CompressedTensorsFolder.read(folder));
+    assertTrue(refused.getMessage().contains("transform_config"), refused.getMessage());
   }
 }
