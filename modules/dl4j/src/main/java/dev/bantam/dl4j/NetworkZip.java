@@ -20,7 +20,7 @@ import org.deeplearning4j.util.ModelSerializer;
 
 /**
  * The zip of DL4J's {@link ModelSerializer}, read without trusting it: nothing is unpacked to disk,
- * and no entry may have more bytes than what it is for can need.
+ * and entries may not have more bytes than what they are for can need.
  */
 final class NetworkZip implements AutoCloseable {
   static final String CONFIGURATION = ModelSerializer.CONFIGURATION_JSON;
@@ -30,7 +30,7 @@ final class NetworkZip implements AutoCloseable {
   private static final int MOST_ENTRIES = 64;
   private static final int MOST_CONFIGURATION = 16 << 20;
 
-  /** Of an entry that is copied and not looked into, such as a normalizer. */
+  /** Of all entries together that are copied and not looked into, such as a normalizer. */
   private static final int MOST_COPIED = 64 << 20;
 
   /**
@@ -42,6 +42,7 @@ final class NetworkZip implements AutoCloseable {
   private final Path file;
   private final ZipFile zip;
   private final Map<String, ZipEntry> entries;
+  private int mayBeCopied = MOST_COPIED;
 
   private NetworkZip(Path file, ZipFile zip, Map<String, ZipEntry> entries) {
     this.file = file;
@@ -152,7 +153,9 @@ final class NetworkZip implements AutoCloseable {
 
   /** The bytes of an entry that is copied. */
   byte[] copied(String entry) {
-    return bytes(entry, MOST_COPIED);
+    final byte[] bytes = bytes(entry, mayBeCopied);
+    mayBeCopied -= bytes.length;
+    return bytes;
   }
 
   /** The bytes of an entry, no more than {@code most}, whatever the zip says. */
@@ -165,7 +168,7 @@ final class NetworkZip implements AutoCloseable {
               + entry
               + "' unpacks to more than "
               + most
-              + " bytes, which no network of this size needs. It is refused.");
+              + " bytes, which is more than a network needs. It is refused.");
     }
     return bytes;
   }

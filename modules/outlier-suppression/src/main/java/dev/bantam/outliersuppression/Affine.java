@@ -97,6 +97,12 @@ record Affine(float[] scale, float[] shift) implements Operation, ActivationTran
         throw BantamException.badInput(
             "there are " + scale.length + " scales and " + shift.length + " shifts.");
       }
+      for (int j = 0; j < scale.length; j++) {
+        if (scale[j] == 0) {
+          throw BantamException.badInput(
+              "channel " + j + " is multiplied with 0, which nothing can undo.");
+        }
+      }
       return new Affine(scale, shift);
     }
   }

@@ -24,7 +24,7 @@ import java.util.Set;
  * @param batch texts of a batch
  */
 record Calibration(int rows, int batch) {
-  private static final int MOST = 1 << 20;
+  static final int MOST = 1 << 20;
   private static final int SMOKE_ROWS = 8;
 
   /** Reads {@code rows} and {@code batch}; this is the home of their defaults. */

@@ -14,4 +14,9 @@ public final class FixedRanges {
         .map(rule -> rule.name().toLowerCase(Locale.ROOT).replace('_', '-'))
         .toList();
   }
+
+  /** Most texts that ranges can be measured on. */
+  public static int mostRows() {
+    return Calibration.MOST;
+  }
 }

@@ -4,8 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.bantam.checkpoint.StoredOperation;
 import dev.bantam.compression.CompressedModel;
 import dev.bantam.compression.CompressionState;
+import dev.bantam.compression.Operations;
 import dev.bantam.model.EncoderModel;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.ExitCode;
@@ -14,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -92,5 +95,21 @@ class FoldedResidualsTest {
       assertEquals(ExitCode.USAGE, refused.exitCode());
       assertTrue(refused.getMessage().contains("[fake-quantize]"), refused.getMessage());
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "0, 1, multiplied with 0",
+    "NaN, 1, holds NaN",
+    "Infinity, 1, holds Infinity",
+    "1, NaN, holds NaN"
+  })
+  void mapsThatCannotBeUndoneAreRefused(float scale, float shift, String message) {
+    final StoredOperation stored =
+        new Affine(new float[] {1, scale}, new float[] {0, shift}).stored();
+    final BantamException refused =
+        assertThrows(BantamException.class, () -> Operations.decode(stored));
+    assertEquals(ExitCode.BAD_INPUT, refused.exitCode());
+    assertTrue(refused.getMessage().contains(message), refused.getMessage());
   }
 }

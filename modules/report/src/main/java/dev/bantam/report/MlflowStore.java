@@ -5,6 +5,7 @@ import dev.bantam.report.RunFolder.Cell;
 import dev.bantam.tensor.AtomicFiles;
 import dev.bantam.tensor.BantamException;
 import dev.bantam.tensor.Hashes;
+import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -12,14 +13,16 @@ import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Cells as runs in the layout of MLflow's file store: {@code EXPERIMENT/RUN/meta.yaml} with {@code
  * params}, {@code metrics} and {@code tags}, a file for each value. The metadata is JSON, which is
  * YAML too.
  *
- * <p>Names follow from experiment and cell, so that writing a run again replaces it. Each run
- * appears whole.
+ * <p>Names follow from experiment, cell and all that went into it, so that writing a run again
+ * replaces it, and one of other settings stands beside it. Each run appears whole.
  */
 public final class MlflowStore {
   private static final String META = "meta.yaml";
@@ -49,21 +52,62 @@ public final class MlflowStore {
     final long started = millis(run, "started");
     final long finished = Math.max(started, millis(run, "finished"));
     for (Cell cell : run.cells()) {
-      final String experiment = cell.record().cell().experiment();
-      final Path folder = store.resolve(id(experiment));
-      if (!Files.exists(folder.resolve(META))) {
-        AtomicFiles.createFolders(folder);
-        AtomicFiles.write(folder.resolve(META), Json.text(meta(experiment, started)));
-      }
-      write(folder, cell, run, started, finished);
+      write(experiment(cell.record().cell().experiment(), started), cell, run, started, finished);
     }
     return run.cells().size();
   }
 
+  /** A folder that does not exist, is empty, or holds experiments. */
   private void requireStore() {
-    if (Files.isDirectory(store.resolve("cells")) || Files.isRegularFile(store)) {
-      throw BantamException.badInput(
-          store + " is no store of MLflow but a file or a run folder. Name another folder.");
+    if (!Files.exists(store)) {
+      return;
+    }
+    try (Stream<Path> content = Files.isDirectory(store) ? Files.list(store) : Stream.of(store)) {
+      final List<Path> found = content.toList();
+      if (!found.isEmpty() && found.stream().noneMatch(MlflowStore::isExperiment)) {
+        throw BantamException.badInput(
+            store
+                + " holds something else than a file store of MLflow. Name an empty folder, or one"
+                + " that MLflow wrote to.");
+      }
+    } catch (IOException e) {
+      throw BantamException.badInput("Cannot list " + store + ": " + e.getMessage() + ".", e);
+    }
+  }
+
+  /** MLflow keeps models, deleted experiments and others beside the experiments. */
+  private static boolean isExperiment(Path folder) {
+    return Files.isRegularFile(folder.resolve(META));
+  }
+
+  /** The folder of the experiment of a name; MLflow may have made it under an id of its own. */
+  private Path experiment(String name, long started) {
+    final Path own = store.resolve(id(name));
+    if (isExperiment(own)) {
+      return own;
+    }
+    if (Files.isDirectory(store)) {
+      try (Stream<Path> folders = Files.list(store)) {
+        final Optional<Path> there =
+            folders.sorted().filter(f -> isExperiment(f) && isNamed(f, name)).findFirst();
+        if (there.isPresent()) {
+          return there.get();
+        }
+      } catch (IOException e) {
+        throw BantamException.badInput("Cannot list " + store + ": " + e.getMessage() + ".", e);
+      }
+    }
+    AtomicFiles.createFolders(own);
+    AtomicFiles.write(own.resolve(META), Json.text(meta(name, started)));
+    return own;
+  }
+
+  /** MLflow writes YAML, a line for each key, and plain names without quotes. */
+  private static boolean isNamed(Path folder, String name) {
+    try (Stream<String> lines = Files.lines(folder.resolve(META))) {
+      return lines.anyMatch(("name: " + name)::equals);
+    } catch (IOException e) {
+      throw BantamException.badInput("Cannot read " + folder + ": " + e.getMessage() + ".", e);
     }
   }
 
@@ -96,18 +140,18 @@ public final class MlflowStore {
     final CellId id = cell.record().cell();
     final String name =
         Hashes.of(
-                String.join("\n", id.experiment(), cell.folder(), id.split())
+                String.join("\n", id.experiment(), cell.folder(), cell.record().key())
                     .getBytes(StandardCharsets.UTF_8))
             .substring(0, 32);
     final Path folder = experiment.resolve(name);
-    final Path work = experiment.resolveSibling("." + name + AtomicFiles.TEMPORARY);
+    final Path work = experiment.resolve("." + name + AtomicFiles.TEMPORARY);
     AtomicFiles.discard(work);
     AtomicFiles.createFolders(work.resolve("artifacts"));
     final ObjectNode meta = Json.object();
     meta.put("artifact_uri", folder.resolve("artifacts").toUri().toString());
     meta.put("end_time", finished);
     meta.put("entry_point_name", "");
-    meta.put("experiment_id", id(id.experiment()));
+    meta.put("experiment_id", experiment.getFileName().toString());
     meta.put("lifecycle_stage", "active");
     meta.put("run_id", name);
     meta.put("run_name", cell.folder());

@@ -75,6 +75,38 @@ class MlflowStoreTest {
     assertEquals(before, tree(store));
   }
 
+  /** The same cell on fewer rows is another run. */
+  @Test
+  void otherSettingsAreAnotherRun() throws Exception {
+    final Path store = folder.resolve("mlruns");
+    for (String key : List.of("a", "b")) {
+      final CellRecord record =
+          CellRecord.ok(
+              Samples.id("dense", 1), Samples.hash(key), Samples.result("accuracy", 0.8, 1000));
+      new MlflowStore(store)
+          .add(RunFolder.read(Samples.write(folder.resolve("run-" + key), List.of(record))));
+    }
+    assertEquals(1, list(store).size());
+    assertEquals(2, list(list(store).get(0)).stream().filter(Files::isDirectory).count());
+  }
+
+  /** As MLflow names and writes experiments of its own. */
+  @Test
+  void anExperimentOfTheNameIsTaken() throws Exception {
+    final Path store = folder.resolve("mlruns");
+    final Path theirs = Files.createDirectories(store.resolve("123456"));
+    Files.writeString(
+        theirs.resolve("meta.yaml"),
+        "artifact_location: x\nexperiment_id: '123456'\nlifecycle_stage: active\nname: tiny\n");
+    new MlflowStore(store)
+        .add(
+            RunFolder.read(
+                Samples.write(folder.resolve("run"), List.of(Samples.ok("dense", 1, 0.8)))));
+    assertEquals(List.of(theirs), list(store));
+    final Path cell = list(theirs).stream().filter(Files::isDirectory).findFirst().orElseThrow();
+    assertEquals("123456", Json.tree(cell.resolve("meta.yaml")).path("experiment_id").asText());
+  }
+
   @Test
   void aRunFolderIsNoStore() throws Exception {
     final Path run = Samples.write(folder.resolve("run"), List.of(Samples.ok("dense", 1, 0.8)));

@@ -310,8 +310,9 @@ final class ExportCommand implements Callable<Integer> {
     if (calibrate == null) {
       return Optional.empty();
     }
-    if (rows != null && rows < 1) {
-      throw Main.usage("--rows is " + rows + " and must be at least 1.");
+    if (rows != null && (rows < 1 || rows > Calibrating.mostRows())) {
+      throw Main.usage(
+          "--rows is " + rows + " and must be from 1 to " + Calibrating.mostRows() + ".");
     }
     final String rule = observer == null ? "percentile" : observer;
     if (!Calibrating.observers().contains(rule)) {

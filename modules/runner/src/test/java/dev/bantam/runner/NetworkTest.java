@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.bantam.reader.PackedModel;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
@@ -76,6 +78,21 @@ class NetworkTest {
     assertFalse(blobs.network().params().equals(loaded.params()), "it was compressed");
     final String again = Outcome.of("evaluate", output(), "--task", blobs.task()).code(0).out();
     assertEquals(blobs.accuracy(loaded), number(again, "^accuracy (\\S+)"), 1e-6);
+  }
+
+  /** The zip's hash stands for both files in the keys of cells. */
+  @Test
+  void weightsOfAnotherFolderAreRefused() throws IOException {
+    compress("- quantize: {bits: 4}\n").code(0);
+    final Path first = Files.move(output(), temporary.resolve("first"));
+    compress("- quantize: {bits: 3}\n").code(0);
+    Files.copy(
+        first.resolve("model.safetensors"),
+        output().resolve("model.safetensors"),
+        StandardCopyOption.REPLACE_EXISTING);
+    Outcome.of("evaluate", output(), "--task", blobs.task())
+        .code(4)
+        .says("model.safetensors and network.zip hold other values for 'network.");
   }
 
   /** The count of zeros by the definition of the step, and both files by readers of others. */

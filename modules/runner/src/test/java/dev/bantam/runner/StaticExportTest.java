@@ -221,6 +221,7 @@ class StaticExportTest {
           dense        | onnx      | --calibrate TASK                  | 2 | --calibrate is for --format onnx-int8 alone
           dense        | onnx-int8 | --rows 3                          | 2 | have no meaning without --calibrate
           dense        | onnx-int8 | --calibrate TASK --rows 0         | 2 | --rows is 0
+          dense        | onnx-int8 | --calibrate TASK --rows 2000000   | 2 | --rows is 2000000 and must be from 1 to 1048576
           dense        | onnx-int8 | --calibrate TASK --observer mes   | 2 | Did you mean 'mse'
           os-plus-w8a8 | onnx-int8 | --calibrate TASK                  | 2 | by ranges of its own
           os-plus-w8a8 | onnx      |                                   | 2 | 'fake-quantize' at layer.0.attention.input

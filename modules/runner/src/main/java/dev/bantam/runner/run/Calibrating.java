@@ -60,6 +60,11 @@ public final class Calibrating {
     return FixedRanges.observers();
   }
 
+  /** Most texts that ranges can be measured on. */
+  public static int mostRows() {
+    return FixedRanges.mostRows();
+  }
+
   /** What is done, YAML. */
   String recipe() {
     return recipe;

@@ -164,11 +164,17 @@ final class Exports {
               .findFirst()
               .orElse(target.resolve(ModelFolder.WEIGHTS));
       return found.path(WEIGHTS_HASH).asText().equals(sha256)
-          && Files.isRegularFile(file)
-          && SafetensorsFile.sha256(file).equals(found.path(FILE_HASH).asText());
+          && isOf(file, found.path(FILE_HASH).asText())
+          && (!found.has(NetworkFolder.ZIP_HASH)
+              || isOf(
+                  target.resolve(SavedNetwork.ZIP), found.path(NetworkFolder.ZIP_HASH).asText()));
     } catch (IOException | BantamException e) {
       return false; // unreadable, or no text: written again
     }
+  }
+
+  private static boolean isOf(Path file, String sha256) {
+    return Files.isRegularFile(file) && SafetensorsFile.sha256(file).equals(sha256);
   }
 
   private ExportCheck check(

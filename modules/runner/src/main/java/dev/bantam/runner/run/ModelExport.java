@@ -234,6 +234,10 @@ public final class ModelExport {
     try (EncoderModel one = Encoders.of(model, workers);
         EncoderModel other = Encoders.of(readBack, workers)) {
       final ExportCheck check = ExportCheck.compare(one, other, readBack);
+      if (recipe.isEmpty() && !(check.relative() <= OnnxExport.TOLERANCE)) { // NaN does not pass
+        throw new IllegalStateException(
+            folder + " does not compute what the model computes: " + check);
+      }
       OnnxExport.describe(check, manifest);
       return check;
     } finally {

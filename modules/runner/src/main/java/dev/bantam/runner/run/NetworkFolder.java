@@ -19,6 +19,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * structure from the one and the weights from the other.
  */
 final class NetworkFolder {
+  /** In a manifest: the hash of the zip that DL4J loads. */
+  static final String ZIP_HASH = "dl4j_sha256";
+
   private NetworkFolder() {}
 
   /**
@@ -58,7 +61,7 @@ final class NetworkFolder {
     manifest.put("file", ModelFolder.WEIGHTS);
     manifest.put("file_sha256", SafetensorsFile.sha256(folder.resolve(ModelFolder.WEIGHTS)));
     manifest.put("dl4j", SavedNetwork.ZIP);
-    manifest.put("dl4j_sha256", SafetensorsFile.sha256(folder.resolve(SavedNetwork.ZIP)));
+    manifest.put(ZIP_HASH, SafetensorsFile.sha256(folder.resolve(SavedNetwork.ZIP)));
     manifest.put("compared", "all parameters of both files, equal to the bit");
   }
 

@@ -44,7 +44,7 @@ record OnnxExport(
    * Largest relative difference between a file and the model with the same weights, both in
    * float32. Observed are 2e-7 to 1e-6.
    */
-  private static final double TOLERANCE = 1e-4;
+  static final double TOLERANCE = 1e-4;
 
   /** Products of two neighbours stay within 16 bits up to this code. */
   private static final int SAFE = 64;

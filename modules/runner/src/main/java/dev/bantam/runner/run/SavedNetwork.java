@@ -12,6 +12,7 @@ import dev.bantam.dl4j.NumberRows;
 import dev.bantam.export.ModelFolder;
 import dev.bantam.export.PackedFile;
 import dev.bantam.tensor.BantamException;
+import dev.bantam.tensor.Floats;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -62,7 +63,7 @@ public final class SavedNetwork implements ModelSource {
     final Dl4jModel dense = structure.model();
     requireSameShapes(path, weights, dense.parameters());
     final Map<String, INDArray> restored = weights.dense();
-    dense.load(restored);
+    requireSameValues(path, restored, dense.parameters());
     Bench.free(restored);
     return new SavedNetwork(
         path.toAbsolutePath().normalize().getFileName().toString(), structure, weights, dense);
@@ -83,6 +84,25 @@ public final class SavedNetwork implements ModelSource {
               + ZIP
               + ". Take the folder as it was written.");
     }
+  }
+
+  /** The zip stands for the weights: its hash is the model's. */
+  private static void requireSameValues(
+      Path folder, Map<String, INDArray> restored, Map<String, INDArray> parameters) {
+    restored.forEach(
+        (parameter, values) -> {
+          if (!Arrays.equals(Floats.toArray(values), Floats.toArray(parameters.get(parameter)))) {
+            throw BantamException.badInput(
+                folder
+                    + ": "
+                    + ModelFolder.WEIGHTS
+                    + " and "
+                    + ZIP
+                    + " hold other values for '"
+                    + parameter
+                    + "'. Take the folder as it was written.");
+          }
+        });
   }
 
   @Override
